@@ -1,0 +1,91 @@
+// Activations: elementwise non-linearities that relevance passes through.
+import { numberOf, type OpDefinition } from '../dialect.js';
+import { erf } from './arithmetic.js';
+import { activation, elementwise, whereAboveZero } from './elementwise.js';
+
+const seluScale = 1.0507009873554805;
+const seluAlpha = 1.6732632423543772;
+
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+const sigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+export const activationOps = {
+  relu: activation(
+    'max(x, 0)',
+    'Relu',
+    'tf.relu',
+    (x) => Math.max(x, 0),
+    ({ k, g, x }) => k.mul(g, k.unary('step', x)),
+  ),
+  clip: activation(
+    'x held between min and max',
+    'ClipByValue',
+    'tf.clipByValue',
+    (x, _y, _z, attrs) => Math.min(Math.max(x, numberOf(attrs, 'min')), numberOf(attrs, 'max')),
+    ({ k, g, x, z }) => k.builder.add('select', [k.binary('equal', x, z), g, k.constant(0, g)]),
+    { attrs: { min: 'number', max: 'number' } },
+  ),
+  leaky_relu: activation(
+    'x, or alpha·x where negative',
+    'LeakyRelu',
+    'tf.leakyRelu',
+    (x, _y, _z, attrs) => (x > 0 ? x : x * numberOf(attrs, 'alpha')),
+    (chain) => whereAboveZero(chain, chain.g, chain.k.scale(chain.g, numberOf(chain.attrs, 'alpha'))),
+    { attrs: { alpha: 'number' } },
+  ),
+  elu: activation(
+    'x, or eˣ − 1 where negative',
+    'Elu',
+    'tf.elu',
+    (x) => (x > 0 ? x : Math.expm1(x)),
+    (chain) => {
+      const { k, g, z } = chain;
+      return whereAboveZero(chain, g, k.mul(g, k.add(z, k.constant(1, z))));
+    },
+  ),
+  selu: activation(
+    'the scaled elu',
+    'Selu',
+    'tf.selu',
+    (x) => seluScale * (x > 0 ? x : seluAlpha * Math.expm1(x)),
+    (chain) => {
+      const { k, g, z } = chain;
+      const below = k.mul(g, k.add(z, k.constant(seluScale * seluAlpha, z)));
+      return whereAboveZero(chain, k.scale(g, seluScale), below);
+    },
+  ),
+  sigmoid: activation('1 / (1 + e⁻ˣ)', 'Sigmoid', 'tf.sigmoid', sigmoid, ({ k, g, z }) =>
+    k.mul(g, k.mul(z, k.sub(k.constant(1, z), z))),
+  ),
+  tanh: activation('tanh x', 'Tanh', 'tf.tanh', Math.tanh, ({ k, g, z }) =>
+    k.mul(g, k.sub(k.constant(1, z), k.unary('square', z))),
+  ),
+  softplus: activation('ln(1 + eˣ)', 'Softplus', 'tf.softplus', softplus, ({ k, g, x }) =>
+    k.mul(g, k.unary('sigmoid', x)),
+  ),
+  gelu: activation(
+    'x · Φ(x), by erf',
+    null,
+    'rt.gelu',
+    (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+    ({ k, g, x }) => {
+      const half = k.scale(k.unary('erf', k.scale(x, Math.SQRT1_2)), 0.5);
+      const density = k.scale(
+        k.unary('exp', k.scale(k.unary('square', x), -0.5)),
+        1 / Math.sqrt(2 * Math.PI),
+      );
+      return k.mul(g, k.add(k.add(half, k.constant(0.5, half)), k.mul(x, density)));
+    },
+  ),
+  prelu: elementwise({
+    summary: 'x, or y·x where x is negative',
+    operands: ['x', 'y'],
+    operand: 'f32',
+    traits: { activation: true },
+    scalar: (x, y) => (x > 0 ? x : x * y),
+    derivatives: [
+      (chain) => whereAboveZero(chain, chain.g, chain.k.mul(chain.g, chain.y)),
+      ({ k, g, x }) => k.mul(g, k.unary('negative_part', x)),
+    ],
+    tfjs: 'tf.prelu',
+  }),
+} satisfies Record<string, OpDefinition>;

@@ -1,0 +1,46 @@
+// The two ops that relevance brings with it: the stabilised quotient and the fan-out sum.
+import { attrNumber, type OpDefinition } from '../dialect.js';
+import { call, literal, value } from '../spelling.js';
+import { allocate } from '../tensor.js';
+import { concreteShape } from '../type.js';
+import { elementwise } from './elementwise.js';
+import { stabilisedQuotient } from './quotient.js';
+import { expectDtype, expectSameShape } from './shapes.js';
+
+export const relevanceOps = {
+  quotient: elementwise({
+    summary:
+      'r / den(z), the stabilised quotient of a relevance rule; a third operand is an ε for each element',
+    operands: ['r', 'z', 'epsilon?'],
+    operand: 'f32',
+    attrs: { mode: 'string', eps: 'number?' },
+    scalar: (r, z, epsilon, attrs, round) =>
+      stabilisedQuotient(r, z, attrs.mode as string, attrNumber(attrs.eps) ?? epsilon, round),
+    tfjs: (node) => {
+      const [r, z, epsilon] = node.args;
+      const eps = epsilon === undefined ? literal(node.attrs.eps ?? 0) : value(epsilon);
+      return call('rt.quotient', value(r!), value(z!), literal(node.attrs.mode!), eps);
+    },
+  }),
+  accumulate: {
+    summary: 'the sum of what came back to one value from its users, where Clone used to stand',
+    operands: ['r', 'r*'],
+    infer(args) {
+      expectSameShape(args);
+      args.forEach((type, index) => {
+        expectDtype(type, index, 'f32');
+      });
+      return args[0]!;
+    },
+    evaluate(args, node, context) {
+      const result = allocate(node.type.dtype, concreteShape(node.type), context.precision);
+      for (const { data } of args) {
+        for (let i = 0; i < result.data.length; i++) result.data[i] = result.data[i]! + data[i]!;
+      }
+      return result;
+    },
+    vjp: ({ cotangent }) => cotangent,
+    tfjs: (node) =>
+      node.args.slice(1).reduce((sum, arg) => call('tf.add', sum, value(arg)), value(node.args[0]!)),
+  },
+} satisfies Record<string, OpDefinition>;

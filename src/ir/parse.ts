@@ -1,0 +1,245 @@
+// The parser of graph texts: the printer's inverse, for tests, `.relc` files and people.
+import { inferType } from './check.js';
+import type { Dialect } from './dialect.js';
+import { RelcError } from './error.js';
+import type { Attr, Attrs, Graph, Loc, Name, Node } from './graph.js';
+import { type Dim, type Dtype, dtypes, parseDim, printType, sameType, type TensorType } from './type.js';
+
+/** Reads one line from the left; every failure names the file, line and column. */
+class Cursor {
+  private at = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly line: number,
+    private readonly source: string,
+  ) {}
+
+  fail(expected: string): never {
+    const rest = this.text.slice(this.at, this.at + 24);
+    throw new RelcError(
+      'RELC1001',
+      `${this.source}:${this.line}:${this.at + 1}: expected ${expected}, got ${rest === '' ? 'the end of the line' : `'${rest}'`}`,
+    );
+  }
+
+  take(pattern: RegExp): string | undefined {
+    const sticky = new RegExp(pattern.source, 'y');
+    sticky.lastIndex = this.at;
+    const match = sticky.exec(this.text);
+    if (match === null) return undefined;
+    this.at = sticky.lastIndex;
+    return match[0];
+  }
+
+  space(): void {
+    this.take(/[ \t]*/);
+  }
+
+  /** Takes `symbol` if it is next, with the blanks before it. */
+  accept(symbol: string): boolean {
+    this.space();
+    if (!this.text.startsWith(symbol, this.at)) return false;
+    this.at += symbol.length;
+    return true;
+  }
+
+  expect(symbol: string): void {
+    if (!this.accept(symbol)) this.fail(`'${symbol}'`);
+  }
+
+  word(what: string): string {
+    this.space();
+    return this.take(/[A-Za-z_][A-Za-z0-9_.:/-]*/) ?? this.fail(what);
+  }
+
+  name(): Name {
+    this.space();
+    this.expect('%');
+    return this.take(/[A-Za-z0-9_./:-]+/) ?? this.fail("a value's name");
+  }
+
+  /** Items parted by commas until `close`. */
+  until<Item>(close: string, item: () => Item): Item[] {
+    const items: Item[] = [];
+    if (this.accept(close)) return items;
+    do items.push(item());
+    while (this.accept(','));
+    this.expect(close);
+    return items;
+  }
+
+  attr(): Attr {
+    this.space();
+    if (this.accept('[')) return this.until(']', () => this.attr());
+    const text = this.take(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/);
+    if (text === undefined) this.fail('a JSON value');
+    return JSON.parse(text) as Attr;
+  }
+
+  attrs(): Attrs {
+    if (!this.accept('{')) return {};
+    const entries = this.until('}', () => {
+      const key = this.word('an attribute');
+      this.expect('=');
+      return [key, this.attr()] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
+  type(): TensorType {
+    const dtype = this.word('a dtype') as Dtype;
+    if (!dtypes.includes(dtype)) this.fail(`one of ${dtypes.join(', ')} before this`);
+    this.expect('[');
+    const shape = this.until(']', (): Dim => {
+      this.space();
+      const dim = parseDim(this.take(/\d*N?/) ?? '');
+      return dim ?? this.fail('a dimension: a number, N or kN');
+    });
+    return { dtype, shape };
+  }
+
+  comment(): string {
+    this.space();
+    return (this.take(/\/\/.*$/) ?? '').slice(2).trim();
+  }
+
+  end(): void {
+    this.comment();
+    if (this.at < this.text.length) this.fail('the end of the line');
+  }
+}
+
+function parseLoc(comment: string): Loc {
+  const match = /^(.*?)(?:(?:^| )at (.+))?$/.exec(comment);
+  const [layer, site] = [match?.[1], match?.[2]];
+  return { ...(layer ? { layer } : {}), ...(site ? { site } : {}) };
+}
+
+function parseNode(cursor: Cursor): { node: Node; type: TensorType } {
+  const name = cursor.name();
+  cursor.expect('=');
+  const op = cursor.word('an op');
+  cursor.expect('(');
+  const args = cursor.until(')', () => cursor.name());
+  const attrs = cursor.attrs();
+  cursor.expect(':');
+  const type = cursor.type();
+  const loc = parseLoc(cursor.comment());
+  cursor.end();
+  return { node: { name, op, args, attrs, type, loc }, type };
+}
+
+function parseOutput(cursor: Cursor): [string, Name] {
+  cursor.space();
+  const key = cursor.take(/[A-Za-z_][A-Za-z0-9_.:/-]*(?=\s*=)/);
+  if (key !== undefined) cursor.expect('=');
+  const name = cursor.name();
+  return [key ?? name, name];
+}
+
+class Reader {
+  private readonly graphs: Graph[] = [];
+  private open: { name: string; nodes: Map<Name, Node>; aliases: Map<Name, Name> } | undefined;
+  private outputs: Record<string, Name> | undefined;
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly source: string,
+  ) {}
+
+  read(text: string): Graph[] {
+    text.split(/\r?\n/).forEach((line, index) => {
+      const cursor = new Cursor(line, index + 1, this.source);
+      cursor.space();
+      if (/^\s*(\/\/.*)?$/.test(line)) return;
+      if (this.open === undefined) this.begin(cursor);
+      else this.statement(cursor, line, index + 1);
+    });
+    if (this.open !== undefined) new Cursor('', text.split('\n').length, this.source).fail("'}'");
+    return this.graphs;
+  }
+
+  private begin(cursor: Cursor): void {
+    if (cursor.take(/graph(?=\s)/) === undefined) cursor.fail("'graph @name {'");
+    cursor.expect('@');
+    const name = cursor.take(/[A-Za-z0-9_./:-]+/) ?? cursor.fail('the name of a graph');
+    cursor.expect('{');
+    cursor.end();
+    this.open = { name, nodes: new Map(), aliases: new Map() };
+    this.outputs = undefined;
+  }
+
+  private statement(cursor: Cursor, line: string, number: number): void {
+    const open = this.open!;
+    if (cursor.accept('}')) {
+      cursor.end();
+      if (this.outputs === undefined) cursor.fail("a 'return' before '}'");
+      this.graphs.push({ ...open, outputs: this.outputs! });
+      this.open = undefined;
+    } else if (/^\s*return\b/.test(line)) {
+      cursor.take(/return/);
+      const outputs: [string, Name][] = [];
+      do outputs.push(parseOutput(cursor));
+      while (cursor.accept(','));
+      cursor.end();
+      for (const [, name] of outputs) this.defined(name, number);
+      this.outputs = Object.fromEntries(outputs);
+    } else if (/^\s*alias\b/.test(line)) {
+      cursor.take(/alias/);
+      const alias = cursor.name();
+      cursor.expect('=');
+      open.aliases.set(alias, cursor.name());
+      cursor.end();
+    } else this.node(cursor, number);
+  }
+
+  private node(cursor: Cursor, number: number): void {
+    const { node } = parseNode(cursor);
+    const { nodes } = this.open!;
+    if (nodes.has(node.name)) this.fail('RELC1006', number, `%${node.name} is defined twice`);
+    const type = this.located(number, () =>
+      inferType(this.dialect, node, (name) => nodes.get(name)?.type, node.type),
+    );
+    if (!sameType(type, node.type)) {
+      const says = `%${node.name} = ${node.op} is ${printType(type)}, but the text says ${printType(node.type)}`;
+      this.fail('RELC1004', number, says);
+    }
+    nodes.set(node.name, node);
+  }
+
+  private defined(name: Name, number: number): void {
+    if (!this.open!.nodes.has(name)) this.fail('RELC1006', number, `%${name} is returned but not defined`);
+  }
+
+  private fail(code: 'RELC1004' | 'RELC1006', number: number, detail: string): never {
+    throw new RelcError(code, `${this.source}:${number}: ${detail}`);
+  }
+
+  private located<Result>(number: number, action: () => Result): Result {
+    try {
+      return action();
+    } catch (error) {
+      if (!(error instanceof RelcError)) throw error;
+      throw new RelcError(error.code, `${this.source}:${number}: ${error.detail}`, error.hint);
+    }
+  }
+}
+
+/**
+ * All graphs of a text, each node checked as it is read.
+ * @param source  the name that messages give the text
+ * @throws RelcError RELC1001..RELC1007 with `source:line`
+ */
+export function parseAll(text: string, dialect: Dialect, source = 'text'): Graph[] {
+  return new Reader(dialect, source).read(text);
+}
+
+/** The one graph of a text. @throws RelcError as {@link parseAll}, and RELC1001 unless there is exactly one */
+export function parse(text: string, dialect: Dialect, source = 'text'): Graph {
+  const graphs = parseAll(text, dialect, source);
+  if (graphs.length !== 1) {
+    throw new RelcError('RELC1001', `${source}: expected one graph, got ${graphs.length}`);
+  }
+  return graphs[0]!;
+}

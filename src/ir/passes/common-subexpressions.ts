@@ -1,0 +1,30 @@
+// Common subexpressions: of equal computations the first stays.
+import type { Graph, Name, Node } from '../graph.js';
+import { printType } from '../type.js';
+import { graphPass } from './pass.js';
+import { rewrite } from './rewrite.js';
+import type { Dialect } from '../dialect.js';
+
+function keyOf(node: Node): string {
+  const attrs = Object.keys(node.attrs)
+    .sort()
+    .map((name) => [name, node.attrs[name]]);
+  return JSON.stringify([node.op, node.args, attrs, printType(node.type)]);
+}
+
+export function mergeCommonSubexpressions(graph: Graph, dialect: Dialect): Graph {
+  const first = new Map<string, Name>();
+  return rewrite(graph, dialect, (node) => {
+    if (node.op === 'input') return undefined;
+    const key = keyOf(node);
+    const known = first.get(key);
+    if (known === undefined) first.set(key, node.name);
+    return known;
+  });
+}
+
+export const commonSubexpressions = graphPass(
+  'common-subexpressions',
+  'compute equal values once',
+  mergeCommonSubexpressions,
+);

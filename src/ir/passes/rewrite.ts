@@ -1,0 +1,61 @@
+// Rewriting: one walk over a graph that copies nodes or puts others in their place.
+import { GraphBuilder } from '../builder.js';
+import type { Dialect } from '../dialect.js';
+import type { Graph, Name, Node } from '../graph.js';
+
+/** The state of a rewrite: the new graph so far and what stands for each old value in it. */
+export class Rewriter {
+  readonly builder: GraphBuilder;
+  private readonly standsFor = new Map<Name, Name>();
+
+  constructor(
+    readonly graph: Graph,
+    dialect: Dialect,
+  ) {
+    this.builder = new GraphBuilder(graph.name, dialect);
+    this.builder.scope = 't.';
+    for (const name of graph.nodes.keys()) this.builder.reserved.add(name);
+    for (const [alias, target] of graph.aliases) this.builder.aliases.set(alias, target);
+  }
+
+  /** The new value that stands for an old one. */
+  of(name: Name): Name {
+    return this.standsFor.get(name) ?? name;
+  }
+
+  replace(old: Name, by: Name): void {
+    this.standsFor.set(old, by);
+    if (old !== by && isUserName(old)) this.builder.alias(old, by);
+  }
+
+  finish(): Graph {
+    const outputs = Object.fromEntries(
+      Object.entries(this.graph.outputs).map(([key, name]) => [key, this.of(name)]),
+    );
+    return this.builder.finish(outputs);
+  }
+}
+
+/** Names without `.` are the user's; a pass that removes one leaves an alias. */
+export function isUserName(name: Name): boolean {
+  return !name.includes('.');
+}
+
+/**
+ * Walks `graph` in order. `visit` sees each node with its operands already replaced, and returns the value of the new
+ * graph to put in its place, or undefined to copy it.
+ */
+export function rewrite(
+  graph: Graph,
+  dialect: Dialect,
+  visit: (node: Node, rewriter: Rewriter) => Name | undefined,
+): Graph {
+  const rewriter = new Rewriter(graph, dialect);
+  for (const old of graph.nodes.values()) {
+    const node = { ...old, args: old.args.map((arg) => rewriter.of(arg)) };
+    rewriter.builder.loc = node.loc;
+    rewriter.builder.reserved.delete(node.name);
+    rewriter.replace(old.name, visit(node, rewriter) ?? rewriter.builder.copy(node));
+  }
+  return rewriter.finish();
+}

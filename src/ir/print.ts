@@ -1,0 +1,36 @@
+// The text of graphs: one node a line, attributes sorted, places on demand.
+import { type Attr, type Graph, type Node, printLoc } from './graph.js';
+import { printType } from './type.js';
+
+export interface PrintOptions {
+  /** Append `// layer at file:line` to each node. */
+  readonly locs?: boolean;
+}
+
+function printAttr(attr: Attr): string {
+  return JSON.stringify(attr);
+}
+
+/** `%h = relu(%z1) : f32[N,4]` */
+export function printNode(node: Node, options: PrintOptions = {}): string {
+  const args = node.args.map((arg) => `%${arg}`).join(', ');
+  const names = Object.keys(node.attrs).sort();
+  const attrs = names.map((name) => `${name}=${printAttr(node.attrs[name]!)}`).join(', ');
+  const place = options.locs ? printLoc(node.loc) : '';
+  const body = attrs === '' ? '' : ` {${attrs}}`;
+  const trail = place === '' ? '' : `  // ${place}`;
+  return `%${node.name} = ${node.op}(${args})${body} : ${printType(node.type)}${trail}`;
+}
+
+function printOutput([key, name]: [string, string]): string {
+  return key === name ? `%${name}` : `${key}=%${name}`;
+}
+
+/** The whole graph; `parse(print(g))` gives it back (places too, where they are printed). */
+export function print(graph: Graph, options: PrintOptions = {}): string {
+  const lines = [`graph @${graph.name} {`];
+  for (const node of graph.nodes.values()) lines.push(`  ${printNode(node, options)}`);
+  for (const [alias, target] of graph.aliases) lines.push(`  alias %${alias} = %${target}`);
+  lines.push(`  return ${Object.entries(graph.outputs).map(printOutput).join(', ')}`, '}', '');
+  return lines.join('\n');
+}

@@ -1,0 +1,11 @@
+// Vitest: all tests under test/, in worker processes so that each file owns its tfjs engine.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 60_000,
+    setupFiles: ['test/setup.ts'],
+  },
+});
