@@ -2,7 +2,7 @@
 import type { GraphBuilder } from './builder.js';
 import { numberAttr } from './dialect.js';
 import type { Name } from './graph.js';
-import { type Dim, isBatched, type TensorType } from './type.js';
+import { type Dim, elementCount, isBatched, type TensorType } from './type.js';
 
 /** Adds ops to a builder by name; every method returns the new value's name. */
 export class Arithmetic {
@@ -78,10 +78,15 @@ export class Arithmetic {
     });
   }
 
-  /** All axes but the batch's: those a per-sample sum runs over. */
-  sampleAxes(x: Name): number[] {
+  /** Σ over one sample, spread back over its elements. Without a batch the whole tensor is one sample. */
+  sumPerSample(x: Name): Name {
     const type = this.builder.typeOf(x);
-    const axes = type.shape.map((_, axis) => axis);
-    return isBatched(type) ? axes.slice(1) : axes;
+    if (!isBatched(type)) {
+      const axes = type.shape.map((_, axis) => axis);
+      return this.spreadBack(this.sum(x, axes), axes, type);
+    }
+    const flat = this.reshape(x, ['N', elementCount(type.shape)]);
+    const total = this.spreadBack(this.sum(flat, [1]), [1], this.builder.typeOf(flat));
+    return this.reshape(total, type.shape);
   }
 }

@@ -10,6 +10,8 @@ import type { TensorType } from './type.js';
 export interface EvaluationContext {
   readonly precision: Precision;
   readonly graph: Graph;
+  /** Samples along a value's first axis; 1 where it has no batch. */
+  samplesOf(name: Name): number;
 }
 
 /** What a vector-Jacobian product is built from: the node, the operand asked for, the cotangent of its result. */

@@ -4,7 +4,7 @@ import type { Dialect } from './dialect.js';
 import { RelcError } from './error.js';
 import { bindBatch, type Graph, type Name, type Node } from './graph.js';
 import type { Precision, TensorData, Weights } from './tensor.js';
-import { batchMultiple, concreteShape, printType } from './type.js';
+import { batchMultiple, concreteShape, isBatched, printType } from './type.js';
 
 export type Inputs = Readonly<Record<Name, TensorData>>;
 
@@ -41,7 +41,9 @@ export function evaluateAll(
   weights: Weights,
   precision: Precision = 'f64',
 ): Map<Name, TensorData> {
-  const bound = bindBatch(graph, batchOf(graph, inputs));
+  const batch = batchOf(graph, inputs);
+  const bound = bindBatch(graph, batch);
+  const samplesOf = (name: Name) => (isBatched(graph.nodes.get(name)!.type) ? batch : 1);
   const values = new Map<Name, TensorData>();
   for (const node of bound.nodes.values()) {
     if (node.op === 'input') values.set(node.name, given(node, inputs[node.name], `input %${node.name}`));
@@ -53,7 +55,7 @@ export function evaluateAll(
       const definition = dialect[node.op]!;
       values.set(
         node.name,
-        blaming(node, () => definition.evaluate(args, node, { precision, graph: bound })),
+        blaming(node, () => definition.evaluate(args, node, { precision, graph: bound, samplesOf })),
       );
     }
   }

@@ -174,7 +174,6 @@ export const reductionOps = {
       const total = sumAlong(k, k.mul(cotangent, node.name), numberOf(node.attrs, 'axis'));
       return k.mul(node.name, k.sub(cotangent, total));
     },
-    kernel: 'Softmax',
     tfjs: softmaxTfjs('softmax'),
   },
   log_softmax: {

@@ -1,9 +1,10 @@
 // Common subexpressions: of equal computations the first stays.
+
+import type { Dialect } from '../dialect.js';
 import type { Graph, Name, Node } from '../graph.js';
 import { printType } from '../type.js';
 import { graphPass } from './pass.js';
 import { rewrite } from './rewrite.js';
-import type { Dialect } from '../dialect.js';
 
 function keyOf(node: Node): string {
   const attrs = Object.keys(node.attrs)

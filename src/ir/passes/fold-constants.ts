@@ -1,7 +1,7 @@
 // Constant folding: values that depend on no input become weights, where that stores no more than before.
 import type { Dialect } from '../dialect.js';
-import { activeValues, type Graph, type Name, type Node, nodeOf, type Use, usesOf } from '../graph.js';
 import { evaluateAll } from '../evaluate.js';
+import { activeValues, type Graph, type Name, type Node, nodeOf, type Use, usesOf } from '../graph.js';
 import type { TensorData, Weights } from '../tensor.js';
 import { elementCount } from '../type.js';
 import { removeDeadCode } from './dead-code.js';
@@ -63,7 +63,9 @@ function freshKey(weights: Weights, base: string): string {
 }
 
 function usedWeights(graph: Graph, weights: Weights): Weights {
-  const keys = new Set([...graph.nodes.values()].flatMap((node) => (node.op === 'param' ? [node.attrs.key] : [])));
+  const keys = new Set(
+    [...graph.nodes.values()].flatMap((node) => (node.op === 'param' ? [node.attrs.key] : [])),
+  );
   return new Map([...weights].filter(([key]) => keys.has(key)));
 }
 

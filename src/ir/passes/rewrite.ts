@@ -25,7 +25,7 @@ export class Rewriter {
 
   replace(old: Name, by: Name): void {
     this.standsFor.set(old, by);
-    if (old !== by && isUserName(old)) this.builder.alias(old, by);
+    if (old !== by && keepsAlias(old)) this.builder.alias(old, by);
   }
 
   finish(): Graph {
@@ -36,9 +36,9 @@ export class Rewriter {
   }
 }
 
-/** Names without `.` are the user's; a pass that removes one leaves an alias. */
-export function isUserName(name: Name): boolean {
-  return !name.includes('.');
+/** Temporaries `t.…` vanish without a trace; any other name that a pass removes becomes an alias. */
+function keepsAlias(name: Name): boolean {
+  return !name.startsWith('t.');
 }
 
 /**

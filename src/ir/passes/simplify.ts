@@ -37,7 +37,8 @@ const identities: Readonly<Record<string, Identity>> = {
     if (isIdentityPerm(composed)) return x.args[0];
     return builder.add('transpose', [x.args[0]!], { attrs: { perm: composed }, name: node.name });
   },
-  broadcast: (node, builder) => (sameShape(builder.typeOf(node.args[0]!).shape, node.type.shape) ? node.args[0] : undefined),
+  broadcast: (node, builder) =>
+    sameShape(builder.typeOf(node.args[0]!).shape, node.type.shape) ? node.args[0] : undefined,
   cast: (node, builder) => (sameType(builder.typeOf(node.args[0]!), node.type) ? node.args[0] : undefined),
   slice: (node, builder) => (sameType(builder.typeOf(node.args[0]!), node.type) ? node.args[0] : undefined),
   pad: (node, builder) => (sameType(builder.typeOf(node.args[0]!), node.type) ? node.args[0] : undefined),

@@ -33,8 +33,10 @@ function throughViews(k: Arithmetic, constant: Name, op: (value: Name) => Name):
   return k.builder.add('broadcast', [op(node.args[0]!)], { attrs: node.attrs, type: node.type });
 }
 
-const negated = (k: Arithmetic, constant: Name) => throughViews(k, constant, (value) => k.unary('neg', value));
-const inverted = (k: Arithmetic, constant: Name) => throughViews(k, constant, (value) => k.unary('reciprocal', value));
+const negated = (k: Arithmetic, constant: Name) =>
+  throughViews(k, constant, (value) => k.unary('neg', value));
+const inverted = (k: Arithmetic, constant: Name) =>
+  throughViews(k, constant, (value) => k.unary('reciprocal', value));
 
 /** The channel map that a node applies to its first operand, if it is one. */
 function channelMapOf(node: Node, rewriter: Rewriter, active: ReadonlySet<Name>): ChannelMap | undefined {

@@ -1,6 +1,7 @@
 // Channel vectors: constants that are the same along every axis but the last, as vectors of that axis.
-import type { GraphBuilder } from '../../builder.js';
+
 import { Arithmetic } from '../../arithmetic.js';
+import type { GraphBuilder } from '../../builder.js';
 import { numbersOf } from '../../dialect.js';
 import type { Name } from '../../graph.js';
 import { elementCount } from '../../type.js';

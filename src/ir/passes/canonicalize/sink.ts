@@ -41,7 +41,9 @@ export class Sinker {
   /** The value under `name` that equals `value` followed by the map. Call only where {@link canSink} holds. */
   sink(value: Name, map: ChannelMap, name: Name): Name {
     const node = this.rewriter.builder.node(value);
-    const result = isAffine(node) ? this.sinkIntoAffine(node, map, name) : this.sinkIntoOperand(node, map, name);
+    const result = isAffine(node)
+      ? this.sinkIntoAffine(node, map, name)
+      : this.sinkIntoOperand(node, map, name);
     this.rewriter.builder.alias(value, result);
     this.uses.set(result, 1);
     this.active.add(result);
@@ -54,7 +56,12 @@ export class Sinker {
     const operand = node.args[slot]!;
     const moved = this.sink(operand, map, this.successor(operand, map));
     const args = node.args.map((arg, index) => (index === slot ? moved : arg));
-    return this.rewriter.builder.add(node.op, args, { name, loc: node.loc, attrs: node.attrs, type: node.type });
+    return this.rewriter.builder.add(node.op, args, {
+      name,
+      loc: node.loc,
+      attrs: node.attrs,
+      type: node.type,
+    });
   }
 
   /** The name of an operand once the map is in it: a name never denotes two values. */

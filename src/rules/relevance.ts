@@ -1,0 +1,219 @@
+// The relevance pass: the backward loop that turns a forward graph into the graph of its relevance.
+import type { GraphBuilder } from '../ir/builder.js';
+import { RelcError } from '../ir/error.js';
+import { forward } from '../ir/forward.js';
+import { activeValues, type Name, type Node, printLoc } from '../ir/graph.js';
+import { printType, sameShape } from '../ir/type.js';
+import {
+  type Composite,
+  type CompositeLine,
+  chooseLine,
+  kindOf,
+  kinds,
+  printChoice,
+  type Surroundings,
+} from './composite.js';
+import { rulePrefix } from './dialect.js';
+import { ruleTable } from './rules.js';
+
+export interface RelevanceRequest {
+  /** Put before the names of relevances: `r.` or `g.`. */
+  readonly prefix: string;
+  readonly composite: Composite;
+  /** The value that relevance starts at, and its relevance. */
+  readonly seed: { readonly value: Name; readonly relevance: Name };
+  /** The values that relevance is wanted at. */
+  readonly wrt: readonly Name[];
+}
+
+/** Which line of the composite chose the rule of a node. */
+export interface ChosenRule {
+  readonly node: Name;
+  readonly line: CompositeLine;
+}
+
+export interface RelevanceResult {
+  /** The relevance of each value it reached. */
+  readonly relevanceOf: ReadonlyMap<Name, Name>;
+  readonly chosen: readonly ChosenRule[];
+}
+
+const affineOps = new Set(['conv', 'conv_transpose', 'einsum']);
+const preprocessing = new Set([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'neg',
+  'batch_norm',
+  'reshape',
+  'transpose',
+  'cast',
+]);
+
+/** What composites may ask about the nodes of a forward graph. */
+export function surroundingsOf(nodes: ReadonlyMap<Name, Node>, explained: readonly Name[]): Surroundings {
+  const active = activeValues({ nodes });
+  const preprocessed = new Set<Name>();
+  const unmixed = new Set<Name>(explained);
+  const first = new Set<Name>();
+  for (const node of nodes.values()) {
+    const activeArgs = node.args.filter((arg) => active.has(arg));
+    if (node.op === 'input') preprocessed.add(node.name);
+    else if (preprocessing.has(node.op) && activeArgs.length === 1 && preprocessed.has(activeArgs[0]!)) {
+      preprocessed.add(node.name);
+    }
+    const fresh = activeArgs.some((arg) => unmixed.has(arg));
+    if (!fresh) continue;
+    if (affineOps.has(node.op)) first.add(node.name);
+    else unmixed.add(node.name);
+  }
+  return { active, preprocessed, first, traitsOf: (op) => forward[op as 'add']?.traits ?? {} };
+}
+
+/** Values that lie between what is explained and the seed, and carry floating-point relevance. */
+function liveValues(nodes: ReadonlyMap<Name, Node>, request: RelevanceRequest): ReadonlySet<Name> {
+  const dependent = new Set<Name>(request.wrt);
+  for (const node of nodes.values()) {
+    if (node.type.dtype === 'f32' && node.args.some((arg) => dependent.has(arg))) dependent.add(node.name);
+  }
+  const live = new Set<Name>();
+  const wanted = new Set<Name>([request.seed.value]);
+  for (const node of [...nodes.values()].reverse()) {
+    if (!wanted.has(node.name) || !dependent.has(node.name)) continue;
+    live.add(node.name);
+    for (const arg of node.args) wanted.add(arg);
+  }
+  return live;
+}
+
+/** Whether a slot can carry relevance: indices and conditions cannot. */
+const carries = (nodes: ReadonlyMap<Name, Node>, arg: Name) => nodes.get(arg)!.type.dtype === 'f32';
+
+function refuse(node: Node, around: Surroundings, detail: string): never {
+  const place = printLoc(node.loc);
+  const kind = kindOf(node, around);
+  const serving = Object.entries(ruleTable)
+    .filter(([, rule]) =>
+      node.args.every((arg, slot) => !around.active.has(arg) || !rule.unsuited(node, slot)),
+    )
+    .map(([name]) => name);
+  throw new RelcError(
+    'RELC3001',
+    `%${node.name} = ${node.op} : ${printType(node.type)}${place === '' ? '' : `  (${place})`}: ${detail}; it is ${kind === 'other' ? 'of no kind that a composite names' : `a ${kind} (${kinds[kind]})`}`,
+    serving.length > 0
+      ? `add a line to the composite, such as ["${node.op}", {"op": "${node.op}"}, rule]; rules that would serve: ${serving.join(', ')}`
+      : 'no rule serves this op: rewrite the model without it, or explain a value above it',
+  );
+}
+
+function checkSuited(node: Node, operand: number, line: CompositeLine): void {
+  const [name, , { rule }] = line;
+  const reason = ruleTable[rule].unsuited(node, operand);
+  if (reason === undefined) return;
+  throw new RelcError(
+    'RELC3002',
+    `line '${name}' of the composite gives %${node.name} = ${node.op} the rule ${rule}, but ${reason}`,
+    `match other ops with that line, or choose another rule for ${node.op}`,
+  );
+}
+
+/** Collects what comes back to each value and names it. */
+class Parts {
+  private readonly parts = new Map<Name, Name[]>();
+
+  constructor(
+    private readonly builder: GraphBuilder,
+    private readonly prefix: string,
+    private readonly expected: ReadonlyMap<Name, number>,
+  ) {}
+
+  /** `r.h` where one user sends relevance to h, `r.h.z2` for the part from z2 where several do. */
+  nameFor(value: Name, user: Name): Name {
+    const single = (this.expected.get(value) ?? 0) <= 1;
+    return single ? `${this.prefix}${value}` : `${this.prefix}${value}.${user}`;
+  }
+
+  give(value: Name, relevance: Name): void {
+    const parts = this.parts.get(value);
+    if (parts === undefined) this.parts.set(value, [relevance]);
+    else parts.push(relevance);
+  }
+
+  /** The fan-out sum, its parts in the order in which they came back. */
+  total(value: Name): Name | undefined {
+    const parts = this.parts.get(value);
+    if (parts === undefined || parts.length === 1) return parts?.[0];
+    return this.builder.add('accumulate', parts, { name: `${this.prefix}${value}` });
+  }
+}
+
+function expectedParts(
+  live: ReadonlySet<Name>,
+  nodes: ReadonlyMap<Name, Node>,
+  seed: Name,
+): Map<Name, number> {
+  const expected = new Map<Name, number>([[seed, 1]]);
+  for (const name of live) {
+    for (const arg of nodes.get(name)!.args) {
+      if (live.has(arg)) expected.set(arg, (expected.get(arg) ?? 0) + 1);
+    }
+  }
+  return expected;
+}
+
+/**
+ * Appends relevance to the forward graph in `builder`: nodes are visited in reverse; what came back to a value is
+ * summed in one `accumulate`; the composite's rule is applied once for each operand that can carry relevance.
+ * @throws RelcError RELC3001 where no line of the composite matches a node, RELC3002 where its rule does not suit
+ */
+export function relevance(builder: GraphBuilder, request: RelevanceRequest): RelevanceResult {
+  const nodes = new Map(builder.nodes);
+  const around = surroundingsOf(nodes, request.wrt);
+  const live = liveValues(nodes, request);
+  const parts = new Parts(builder, request.prefix, expectedParts(live, nodes, request.seed.value));
+  const relevanceOf = new Map<Name, Name>();
+  const chosen: ChosenRule[] = [];
+  parts.give(request.seed.value, request.seed.relevance);
+  for (const name of [...live].sort(backwards(nodes))) {
+    const node = nodes.get(name)!;
+    const total = parts.total(name);
+    if (total === undefined) continue;
+    relevanceOf.set(name, total);
+    const operands = node.args.flatMap((arg, slot) => (live.has(arg) && carries(nodes, arg) ? [slot] : []));
+    if (operands.length === 0) continue;
+    const line =
+      chooseLine(request.composite, node, around) ?? refuse(node, around, 'the composite has no rule for it');
+    chosen.push({ node: name, line });
+    for (const operand of operands) {
+      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, parts));
+    }
+  }
+  return { relevanceOf, chosen: chosen.reverse() };
+}
+
+function backwards(nodes: ReadonlyMap<Name, Node>): (a: Name, b: Name) => number {
+  const position = new Map([...nodes.keys()].map((name, index) => [name, index]));
+  return (a, b) => position.get(b)! - position.get(a)!;
+}
+
+function applyRule(
+  builder: GraphBuilder,
+  node: Node,
+  operand: number,
+  total: Name,
+  line: CompositeLine,
+  parts: Parts,
+): Name {
+  checkSuited(node, operand, line);
+  const [, , choice] = line;
+  builder.loc = node.loc;
+  const result = builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {
+    attrs: { ...choice.params, of: node.op, to: operand },
+    name: parts.nameFor(node.args[operand]!, node.name),
+  });
+  if (choice.rule === 'pass' && !sameShape(builder.typeOf(node.args[operand]!).shape, node.type.shape)) {
+    throw new RelcError('RELC3002', `${printChoice(choice)} cannot pass through %${node.name} = ${node.op}`);
+  }
+  return result;
+}

@@ -1,0 +1,263 @@
+// Kernels that contract: matrix products, einsum and convolutions, fused ones taken apart.
+import * as tf from '@tensorflow/tfjs';
+import { OpProblem } from '../../ir/dialect.js';
+import type { Attrs, Name } from '../../ir/graph.js';
+import { type Window, windowAttrs } from '../../ir/ops/window.js';
+import type { Recorder } from '../recorder.js';
+import {
+  aligned,
+  broadcastTo,
+  isConstant,
+  type KernelCall,
+  listOf,
+  need,
+  numberAttr,
+  numbersAttr,
+  type TranslationTable,
+} from './kernel.js';
+
+/** An einsum with a constant factor on the right, where the weight and the bias belong. */
+function einsum(r: Recorder, left: Name, right: Name, indices: readonly [string, string, string]): Name {
+  const [l, rr, out] = indices;
+  const swap = isConstant(r, left) && !isConstant(r, right);
+  return swap
+    ? r.add('einsum', [right, left], { eq: `${rr},${l}->${out}` })
+    : r.add('einsum', [left, right], { eq: `${l},${rr}->${out}` });
+}
+
+/** Drops leading axes of extent 1 that only the other factor has in full. */
+function squeezeOuter(r: Recorder, x: Name, other: readonly number[]): { name: Name; missing: number } {
+  const shape = r.shapeOf(x);
+  const outer = shape.length - 2;
+  let drop = 0;
+  while (drop < outer && shape[drop] === 1 && (other.length - 2 > drop ? other[drop]! > 1 : true)) drop++;
+  const kept = [...shape.slice(drop)];
+  return drop === 0 ? { name: x, missing: 0 } : { name: r.k.reshape(x, kept), missing: drop };
+}
+
+function matMul(call: KernelCall): Name {
+  const { r } = call;
+  const a = need(call, 'a');
+  const b = need(call, 'b');
+  const left = squeezeOuter(r, a, r.shapeOf(b));
+  const right = squeezeOuter(r, b, r.shapeOf(a));
+  const outer = Math.max(r.shapeOf(a).length, r.shapeOf(b).length) - 2;
+  const letters = 'bcdefgh'.slice(0, outer);
+  const own = (name: Name) => letters.slice(outer - (r.shapeOf(name).length - 2));
+  const indices = [
+    own(left.name) + (call.attrs.transposeA ? 'km' : 'mk'),
+    own(right.name) + (call.attrs.transposeB ? 'nk' : 'kn'),
+    `${[...letters].filter((index) => (own(left.name) + own(right.name)).includes(index)).join('')}mn`,
+  ] as const;
+  const product = einsum(r, left.name, right.name, indices);
+  const wanted = [...outerShape(r.shapeOf(a), r.shapeOf(b)), ...r.shapeOf(product).slice(-2)];
+  return wanted.join() === r.shapeOf(product).join() ? product : r.k.reshape(product, wanted);
+}
+
+function outerShape(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length) - 2;
+  const at = (shape: readonly number[], axis: number) => shape[axis - rank + shape.length - 2] ?? 1;
+  return Array.from({ length: rank }, (_, axis) => Math.max(at(a, axis), at(b, axis)));
+}
+
+/** An einsum as written, lone indices summed beforehand and broadcast afterwards. */
+function einsumKernel(call: KernelCall): Name {
+  const { r } = call;
+  const factors = listOf(call);
+  const [inputs, out] = String(call.attrs.equation).replace(/\s/g, '').split('->') as [
+    string,
+    string | undefined,
+  ];
+  const terms = inputs.split(',');
+  if (factors.length > 2 || out === undefined || inputs.includes('.')) {
+    throw new OpProblem(
+      'RELC2001',
+      `einsum "${String(call.attrs.equation)}" is not supported`,
+      'write it as products of two factors with an explicit result',
+    );
+  }
+  if (factors.length === 1) return permuted(r, reduced(r, factors[0]!, terms[0]!, out), out);
+  const [l, rr] = [0, 1].map((slot) => reduced(r, factors[slot]!, terms[slot]!, out + terms[1 - slot]!)) as [
+    Reduced,
+    Reduced,
+  ];
+  return einsum(r, l.name, rr.name, [l.indices, rr.indices, out]);
+}
+
+interface Reduced {
+  readonly name: Name;
+  readonly indices: string;
+}
+
+/** A factor summed over the indices that stand nowhere else. */
+function reduced(r: Recorder, x: Name, indices: string, elsewhere: string): Reduced {
+  const axes = [...indices].flatMap((index, axis) => (elsewhere.includes(index) ? [] : [axis]));
+  const kept = [...indices].filter((index) => elsewhere.includes(index)).join('');
+  return { name: r.k.sum(x, axes), indices: kept };
+}
+
+function permuted(r: Recorder, factor: Reduced, out: string): Name {
+  return r.k.transpose(
+    factor.name,
+    [...out].map((index) => factor.indices.indexOf(index)),
+  );
+}
+
+type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+
+/** The window of a 2-D convolution or pool as tfjs works it out, padding in numbers. */
+export function windowFrom(
+  info: Pick<
+    ConvInfo,
+    | 'padInfo'
+    | 'strideHeight'
+    | 'strideWidth'
+    | 'dilationHeight'
+    | 'dilationWidth'
+    | 'outHeight'
+    | 'outWidth'
+    | 'inHeight'
+    | 'inWidth'
+  >,
+  size: readonly [number, number],
+): Window {
+  const strides = [info.strideHeight, info.strideWidth];
+  const dilations = [info.dilationHeight, info.dilationWidth];
+  const extents = [info.inHeight, info.inWidth];
+  const outputs = [info.outHeight, info.outWidth];
+  const { top, left, bottom, right } = info.padInfo;
+  const low = [top, left];
+  const stated = [bottom, right];
+  // Rounding up makes windows that reach beyond the stated padding: it grows to hold them.
+  const high = size.map((extent, axis) => {
+    const reach = (outputs[axis]! - 1) * strides[axis]! + dilations[axis]! * (extent - 1) + 1;
+    return Math.max(stated[axis]!, reach - extents[axis]! - low[axis]!);
+  });
+  return { size, strides, dilations, padding: low.map((count, axis) => [count, high[axis]!] as const) };
+}
+
+/** Channels-last operand and a way back, for kernels that may be stated channels-first. */
+function channelsLast(call: KernelCall, x: Name): { x: Name; back: (y: Name) => Name } {
+  if (call.attrs.dataFormat !== 'NCHW') return { x, back: (y) => y };
+  const { k } = call.r;
+  return { x: k.transpose(x, [0, 2, 3, 1]), back: (y) => k.transpose(y, [0, 3, 1, 2]) };
+}
+
+type Quad = [number, number, number, number];
+
+function convInfo(
+  call: KernelCall,
+  shape: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): ConvInfo {
+  const strides = numbersAttr(call, 'strides', 2) as [number, number];
+  const dilations = numbersAttr(call, 'dilations', 2) as [number, number];
+  const pad = explicitPad(call);
+  return tf.backend_util.computeConv2DInfo(
+    shape as Quad,
+    filter as Quad,
+    strides,
+    dilations,
+    pad,
+    call.attrs.dimRoundingMode as 'floor' | undefined,
+    depthwise,
+  );
+}
+
+type Pad = Parameters<typeof tf.backend_util.computeConv2DInfo>[4];
+
+function explicitPad(call: KernelCall): Pad {
+  const pad = call.attrs.pad as Pad;
+  if (!Array.isArray(pad) || call.attrs.dataFormat !== 'NCHW') return pad;
+  const [n, c, h, w] = pad as unknown as [
+    [number, number],
+    [number, number],
+    [number, number],
+    [number, number],
+  ];
+  return [n, h, w, c] as unknown as Pad;
+}
+
+function conv2d(call: KernelCall): Name {
+  const { r } = call;
+  const { x, back } = channelsLast(call, need(call, 'x'));
+  const filter = need(call, 'filter');
+  const shape = r.shapeOf(filter);
+  const info = convInfo(call, r.shapeOf(x), shape, false);
+  const window = windowFrom(info, [shape[0]!, shape[1]!]);
+  const groups = r.shapeOf(x)[3]! / shape[2]!;
+  return back(r.add('conv', [x, filter], { ...windowAttrs(window), ...(groups === 1 ? {} : { groups }) }));
+}
+
+/** A depthwise convolution is one group a channel: kernel [h, w, c, m] becomes [h, w, 1, c·m]. */
+function depthwise(call: KernelCall): Name {
+  const { r } = call;
+  const { x, back } = channelsLast(call, need(call, 'x'));
+  const filter = need(call, 'filter');
+  const [h, w, channels, multiplier] = r.shapeOf(filter) as Quad;
+  const info = convInfo(call, r.shapeOf(x), r.shapeOf(filter), true);
+  const kernel = r.k.reshape(filter, [h, w, 1, channels * multiplier]);
+  const groups = channels === 1 ? {} : { groups: channels };
+  return back(r.add('conv', [x, kernel], { ...windowAttrs(windowFrom(info, [h, w])), ...groups }));
+}
+
+function transposedConv(call: KernelCall): Name {
+  const { r } = call;
+  const { x, back } = channelsLast(call, need(call, 'dy'));
+  const filter = need(call, 'filter');
+  const [h, w] = r.shapeOf(filter) as Quad;
+  const stated = call.attrs.inputShape as number[];
+  const [n, height, width, channels] = (
+    call.attrs.dataFormat === 'NCHW' ? [0, 2, 3, 1].map((axis) => stated[axis]!) : stated
+  ) as Quad;
+  const info = convInfo(call, [n, height, width, channels], r.shapeOf(filter), false);
+  const type = { dtype: 'f32', shape: [n, height, width, channels] } as const;
+  return back(r.add('conv_transpose', [x, filter], windowAttrs(windowFrom(info, [h, w])), type));
+}
+
+const activations: Readonly<Record<string, (call: KernelCall) => [op: string, attrs: Attrs]>> = {
+  relu: () => ['relu', {}],
+  relu6: () => ['clip', { min: 0, max: 6 }],
+  elu: () => ['elu', {}],
+  sigmoid: () => ['sigmoid', {}],
+  leakyrelu: (call) => ['leaky_relu', { alpha: numberAttr(call, 'leakyreluAlpha', 0.2) }],
+};
+
+/** A fused kernel: its product, then bias, then activation. */
+function takenApart(product: (call: KernelCall) => Name): (call: KernelCall) => Name {
+  return (call) => {
+    const { r } = call;
+    let result = product(call);
+    const bias = call.inputs.bias?.name;
+    if (bias !== undefined) result = r.add('add', [result, biasFor(call, bias, result)]);
+    const activation = (call.attrs.activation ?? 'linear') as string;
+    if (activation === 'linear') return result;
+    if (activation === 'prelu') {
+      return r.add('prelu', aligned(r, [result, need(call, 'preluActivationWeights')]));
+    }
+    const known = activations[activation];
+    if (known === undefined)
+      throw new OpProblem('RELC2001', `a fused activation '${activation}' is not supported`);
+    const [op, attrs] = known(call);
+    return r.add(op, [result], attrs);
+  };
+}
+
+function biasFor(call: KernelCall, bias: Name, result: Name): Name {
+  const { r } = call;
+  const shape = r.shapeOf(result);
+  const alongChannels = call.attrs.dataFormat === 'NCHW' && r.shapeOf(bias).length === 1;
+  return broadcastTo(r, alongChannels ? r.k.reshape(bias, [r.shapeOf(bias)[0]!, 1, 1]) : bias, shape);
+}
+
+export const contraction: TranslationTable = {
+  BatchMatMul: matMul,
+  _FusedMatMul: takenApart(matMul),
+  Einsum: einsumKernel,
+  Conv2D: conv2d,
+  FusedConv2D: takenApart(conv2d),
+  DepthwiseConv2dNative: depthwise,
+  FusedDepthwiseConv2D: takenApart(depthwise),
+  Conv2DBackpropInput: transposedConv,
+};

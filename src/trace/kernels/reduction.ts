@@ -1,0 +1,90 @@
+// Kernels that reduce: sums, means, maxima, softmax, pools, and resizing.
+import * as tf from '@tensorflow/tfjs';
+import type { Attrs, Name } from '../../ir/graph.js';
+import { windowAttrs } from '../../ir/ops/window.js';
+import { windowFrom } from './contraction.js';
+import { axesOf, type KernelCall, need, numberAttr, numbersAttr, type TranslationTable } from './kernel.js';
+
+/** A reduction whose axes tfjs states under `key`; kept axes come back as extents of 1. */
+function reduction(op: string, key: string) {
+  return (call: KernelCall): Name => {
+    const { r } = call;
+    const x = need(call, 'x');
+    const shape = r.shapeOf(x);
+    const axes = axesOf(call.attrs[key], shape.length);
+    const reduced = axes.length === 0 ? x : r.add(op, [x], { axes });
+    if (call.attrs.keepDims !== true) return reduced;
+    return r.k.reshape(
+      reduced,
+      shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)),
+    );
+  };
+}
+
+/** min x = −max(−x) */
+function minimum(call: KernelCall): Name {
+  const { r } = call;
+  const negated = r.add('neg', [need(call, 'x')]);
+  const inputs = { ...call.inputs, x: { name: negated, type: r.typeOf(negated) } };
+  return r.add('neg', [reduction('reduce_max', 'axis')({ ...call, inputs })]);
+}
+
+function pool(op: string) {
+  return (call: KernelCall): Name => {
+    const { r } = call;
+    const x = need(call, 'x');
+    const size = numbersAttr(call, 'filterSize', 2) as [number, number];
+    const info = tf.backend_util.computePool2DInfo(
+      r.shapeOf(x) as [number, number, number, number],
+      size,
+      numbersAttr(call, 'strides', 2) as [number, number],
+      1,
+      call.attrs.pad as 'valid',
+      call.attrs.dimRoundingMode as 'floor' | undefined,
+    );
+    return r.add(op, [x], { window: size, ...windowAttrs(windowFrom(info, size)) });
+  };
+}
+
+function resize(mode: 'bilinear' | 'nearest') {
+  return (call: KernelCall): Name => {
+    const { r } = call;
+    const images = need(call, 'images');
+    const [n, h, w, c] = r.shapeOf(images) as [number, number, number, number];
+    const [height, width] = call.attrs.size as [number, number];
+    if (height === h && width === w) return images;
+    const attrs: Attrs = {
+      mode,
+      ...(call.attrs.alignCorners ? { align_corners: true } : {}),
+      ...(call.attrs.halfPixelCenters ? { half_pixel: true } : {}),
+    };
+    return r.add('resize', [images], attrs, { dtype: 'f32', shape: [n, height, width, c] });
+  };
+}
+
+export const reductions: TranslationTable = {
+  Sum: reduction('sum', 'axis'),
+  Mean: reduction('mean', 'axis'),
+  Max: reduction('reduce_max', 'reductionIndices'),
+  Min: minimum,
+  ArgMax(call) {
+    const x = need(call, 'x');
+    return call.r.add('argmax', [x], {
+      axis: axesOf(numberAttr(call, 'axis', 0), call.r.shapeOf(x).length)[0]!,
+    });
+  },
+  Softmax(call) {
+    const logits = need(call, 'logits');
+    const rank = call.r.shapeOf(logits).length;
+    return call.r.add('softmax', [logits], { axis: axesOf(numberAttr(call, 'dim', -1), rank)[0]! });
+  },
+  LogSoftmax(call) {
+    const logits = need(call, 'logits');
+    const rank = call.r.shapeOf(logits).length;
+    return call.r.add('log_softmax', [logits], { axis: axesOf(numberAttr(call, 'axis', -1), rank)[0]! });
+  },
+  MaxPool: pool('max_pool'),
+  AvgPool: pool('avg_pool'),
+  ResizeBilinear: resize('bilinear'),
+  ResizeNearestNeighbor: resize('nearest'),
+};

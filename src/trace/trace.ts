@@ -1,0 +1,107 @@
+// Tracing: a model in, a graph out. What the front ends for functions and models share.
+import * as tf from '@tensorflow/tfjs';
+import { RelcError } from '../ir/error.js';
+import { forward } from '../ir/forward.js';
+import type { Name } from '../ir/graph.js';
+import { removeDeadCode } from '../ir/passes/dead-code.js';
+import type { Program } from '../ir/passes/pass.js';
+import { simplifyGraph } from '../ir/passes/simplify.js';
+import type { Dtype } from '../ir/type.js';
+import { tracedTensor, tracing } from './backend.js';
+import { nameByLayers } from './naming.js';
+import { Recorder } from './recorder.js';
+import { batchSizes, unify } from './unify.js';
+
+/** The shape of an input, batch first; null (or any number) in front stands for the batch. */
+export type InputShape = readonly (number | null)[];
+/** An input that is not f32. */
+export interface TypedInput {
+  readonly shape: InputShape;
+  readonly dtype: Dtype;
+}
+export type InputSpec = InputShape | TypedInput;
+
+/** What a front end prepares: how to call the model and what its inputs and weights are called. */
+export interface Subject {
+  readonly name: string;
+  readonly inputs: ReadonlyMap<Name, TypedInput>;
+  readonly weightNames: ReadonlyMap<object, string>;
+  /** Call sites are recorded for functions only. */
+  readonly sites: boolean;
+  /** Runs the model on traced tensors, in the order of `inputs`; results by output name. */
+  run(inputs: readonly tf.Tensor[], recorder: Recorder): Record<string, tf.Tensor>;
+}
+
+/** `null` for a function without a batch axis: its whole input is one sample. */
+export type BatchOption = { readonly batch?: null };
+
+function typed(spec: InputSpec): TypedInput {
+  return 'shape' in spec ? spec : { shape: spec, dtype: 'f32' };
+}
+
+function checkInput(name: Name, { shape, dtype }: TypedInput, batch: BatchOption['batch']): void {
+  const rest = batch === null ? shape : shape.slice(1);
+  const bad = rest.find((dim) => dim === null || !Number.isInteger(dim) || dim < 1);
+  if (bad !== undefined || (batch !== null && shape.length === 0)) {
+    throw new RelcError(
+      'RELC2008',
+      `input ${name} has shape [${shape.map(String)}]: every dimension ${batch === null ? '' : 'after the batch '}must be a positive integer`,
+      'state the shape with the option input, for example input: [1, 224, 224, 3]',
+    );
+  }
+  if (dtype !== 'f32' && dtype !== 'i32') {
+    throw new RelcError('RELC2008', `input ${name} has dtype ${dtype}; expected f32 or i32`);
+  }
+}
+
+/** Inputs by name from what the user stated. @throws RelcError RELC2008 */
+export function inputsFrom(
+  specs: ReadonlyMap<Name, InputSpec>,
+  batch: BatchOption['batch'],
+): ReadonlyMap<Name, TypedInput> {
+  const inputs = new Map([...specs].map(([name, spec]) => [name, typed(spec)]));
+  if (inputs.size === 0)
+    throw new RelcError('RELC2008', 'no input is stated', 'pass the option input: [1, …shape]');
+  for (const [name, input] of inputs) checkInput(name, input, batch);
+  return inputs;
+}
+
+function recordOnce(subject: Subject, batch: number | undefined): Program {
+  const recorder = new Recorder(subject.name, subject.weightNames, subject.sites);
+  const outputs: Record<string, Name> = {};
+  tracing(recorder, () => {
+    const inputs = [...subject.inputs].map(([name, { shape, dtype }]) => {
+      const bound = batch === undefined ? (shape as number[]) : [batch, ...(shape.slice(1) as number[])];
+      return tracedTensor(recorder, recorder.input(name, { dtype, shape: bound }));
+    });
+    for (const [key, result] of Object.entries(subject.run(inputs, recorder))) {
+      outputs[key] = recorder.operand(result).name;
+    }
+  });
+  const { graph, weights } = recorder.finish(outputs);
+  const clean = removeDeadCode(simplifyGraph(removeDeadCode(graph), forward));
+  return { graph: { ...clean, aliases: new Map() }, weights };
+}
+
+/** Weights that the graph uses; the rest was only touched by computations on constants. */
+function used({ graph, weights }: Program): Program {
+  const keys = new Set([...graph.nodes.values()].map((node) => node.attrs.key));
+  return { graph, weights: new Map([...weights].filter(([key]) => keys.has(key))) };
+}
+
+/**
+ * Traces a model into a graph whose batch dimension is symbolic, or concrete with `batch: null`.
+ * @throws RelcError RELC2001..RELC2009
+ */
+export function traceSubject(subject: Subject, batch: BatchOption['batch']): Program {
+  const program =
+    batch === null
+      ? recordOnce(subject, undefined)
+      : unify(recordOnce(subject, batchSizes[0]), recordOnce(subject, batchSizes[1]));
+  return used({ graph: nameByLayers(program.graph), weights: program.weights });
+}
+
+/** Makes sure that a backend to compute constants on has started. */
+export async function tfReady(): Promise<void> {
+  await tf.ready();
+}
