@@ -18,7 +18,9 @@ async function readJson(path: string): Promise<tf.io.ModelJSON> {
     return JSON.parse(await readFile(path, 'utf8')) as tf.io.ModelJSON;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new RelcError('RELC2010', `${path} could not be read as JSON: ${reason}`, undefined, { cause: error });
+    throw new RelcError('RELC2010', `${path} could not be read as JSON: ${reason}`, undefined, {
+      cause: error,
+    });
   }
 }
 

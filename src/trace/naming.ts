@@ -38,7 +38,10 @@ export function nameByLayers(graph: Graph): Graph {
   return {
     ...graph,
     nodes: new Map(
-      nodes.map((node) => [renamed(node.name), { ...node, name: renamed(node.name), args: node.args.map(renamed) }]),
+      nodes.map((node) => [
+        renamed(node.name),
+        { ...node, name: renamed(node.name), args: node.args.map(renamed) },
+      ]),
     ),
     outputs: Object.fromEntries(Object.entries(graph.outputs).map(([key, name]) => [key, renamed(name)])),
     // What a user means by the name of a layer that computed several values is the last of them.

@@ -2,9 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
-import type { Name } from '../ir/graph.js';
+import { type Name, usesOf } from '../ir/graph.js';
 import { removeDeadCode } from '../ir/passes/dead-code.js';
 import type { Program } from '../ir/passes/pass.js';
+import { rewrite } from '../ir/passes/rewrite.js';
 import { simplifyGraph } from '../ir/passes/simplify.js';
 import type { Dtype } from '../ir/type.js';
 import { tracedTensor, tracing } from './backend.js';
@@ -80,7 +81,24 @@ function recordOnce(subject: Subject, batch: number | undefined): Program {
   });
   const { graph, weights } = recorder.finish(outputs);
   const clean = removeDeadCode(simplifyGraph(removeDeadCode(graph), forward));
-  return { graph: { ...clean, aliases: new Map() }, weights };
+  const program = reshapeWeights({ graph: clean, weights });
+  return { graph: { ...program.graph, aliases: new Map() }, weights: program.weights };
+}
+
+/** Reshapes of weights that nothing else uses are done on the weight: it keeps its name. */
+function reshapeWeights({ graph, weights }: Program): Program {
+  const uses = usesOf(graph);
+  const stored = new Map(weights);
+  const reshaped = rewrite(graph, forward, (node, { builder }) => {
+    const [source] = node.args;
+    const weight = node.op === 'reshape' ? builder.node(source!) : undefined;
+    if (weight?.op !== 'param' || uses.get(source!)!.length !== 1) return undefined;
+    const key = weight.attrs.key as string;
+    stored.set(key, { ...stored.get(key)!, shape: node.type.shape as number[] });
+    builder.nodes.delete(weight.name);
+    return builder.add('param', [], { name: weight.name, attrs: weight.attrs, type: node.type });
+  });
+  return { graph: reshaped, weights: stored };
 }
 
 /** Weights that the graph uses; the rest was only touched by computations on constants. */

@@ -13,45 +13,63 @@ import {
   need,
   numberAttr,
   numbersAttr,
+  reshape,
   type TranslationTable,
 } from './kernel.js';
 
 /** An einsum with a constant factor on the right, where the weight and the bias belong. */
-function einsum(r: Recorder, left: Name, right: Name, indices: readonly [string, string, string]): Name {
+function einsum(
+  r: Recorder,
+  left: Name,
+  right: Name,
+  indices: readonly [string, string, string],
+  bias: readonly Name[] = [],
+): Name {
   const [l, rr, out] = indices;
   const swap = isConstant(r, left) && !isConstant(r, right);
   return swap
     ? r.add('einsum', [right, left], { eq: `${rr},${l}->${out}` })
-    : r.add('einsum', [left, right], { eq: `${l},${rr}->${out}` });
+    : r.add('einsum', [left, right, ...bias], { eq: `${l},${rr}->${out}` });
 }
 
-/** Drops leading axes of extent 1 that only the other factor has in full. */
-function squeezeOuter(r: Recorder, x: Name, other: readonly number[]): { name: Name; missing: number } {
+/** Without its leading axes of extent 1: they only align the factors. */
+function squeezeOuter(r: Recorder, x: Name): Name {
   const shape = r.shapeOf(x);
-  const outer = shape.length - 2;
-  let drop = 0;
-  while (drop < outer && shape[drop] === 1 && (other.length - 2 > drop ? other[drop]! > 1 : true)) drop++;
-  const kept = [...shape.slice(drop)];
-  return drop === 0 ? { name: x, missing: 0 } : { name: r.k.reshape(x, kept), missing: drop };
+  const first = shape.slice(0, -2).findIndex((extent) => extent !== 1);
+  return reshape(r, x, first < 0 ? shape.slice(-2) : shape.slice(first));
 }
 
-function matMul(call: KernelCall): Name {
+/** A product at its smallest rank, the shape that tfjs gives it, and whether a fused bias is in it. */
+interface Product {
+  readonly name: Name;
+  readonly shape: readonly number[];
+  readonly biased: boolean;
+}
+
+/** A fused bias that is a constant vector: the affine op takes it as an operand. */
+function biasOperand(call: KernelCall): readonly Name[] {
+  const bias = call.inputs.bias?.name;
+  if (bias === undefined || !isConstant(call.r, bias) || call.r.shapeOf(bias).length !== 1) return [];
+  return [bias];
+}
+
+function matMul(call: KernelCall): Product {
   const { r } = call;
-  const a = need(call, 'a');
-  const b = need(call, 'b');
-  const left = squeezeOuter(r, a, r.shapeOf(b));
-  const right = squeezeOuter(r, b, r.shapeOf(a));
-  const outer = Math.max(r.shapeOf(a).length, r.shapeOf(b).length) - 2;
-  const letters = 'bcdefgh'.slice(0, outer);
-  const own = (name: Name) => letters.slice(outer - (r.shapeOf(name).length - 2));
+  const [a, b] = [need(call, 'a'), need(call, 'b')];
+  const [left, right] = [squeezeOuter(r, a), squeezeOuter(r, b)];
+  const ranks = [left, right].map((name) => r.shapeOf(name).length - 2);
+  const outer = Math.max(...ranks);
+  const [letters, row] = ['bcdefgh'.slice(0, outer), 'bcdefgh'[outer]!];
+  const [ownLeft, ownRight] = ranks.map((rank) => letters.slice(letters.length - rank)) as [string, string];
+  const bias = isConstant(r, right) ? biasOperand(call) : [];
   const indices = [
-    own(left.name) + (call.attrs.transposeA ? 'km' : 'mk'),
-    own(right.name) + (call.attrs.transposeB ? 'nk' : 'kn'),
-    `${[...letters].filter((index) => (own(left.name) + own(right.name)).includes(index)).join('')}mn`,
+    ownLeft + (call.attrs.transposeA ? `i${row}` : `${row}i`),
+    ownRight + (call.attrs.transposeB ? 'ji' : 'ij'),
+    `${letters}${row}j`,
   ] as const;
-  const product = einsum(r, left.name, right.name, indices);
-  const wanted = [...outerShape(r.shapeOf(a), r.shapeOf(b)), ...r.shapeOf(product).slice(-2)];
-  return wanted.join() === r.shapeOf(product).join() ? product : r.k.reshape(product, wanted);
+  const name = einsum(r, left, right, indices, bias);
+  const shape = [...outerShape(r.shapeOf(a), r.shapeOf(b)), ...r.shapeOf(name).slice(-2)];
+  return { name, shape, biased: bias.length > 0 };
 }
 
 function outerShape(a: readonly number[], b: readonly number[]): number[] {
@@ -179,7 +197,7 @@ function explicitPad(call: KernelCall): Pad {
   return [n, h, w, c] as unknown as Pad;
 }
 
-function conv2d(call: KernelCall): Name {
+function conv2d(call: KernelCall): Product {
   const { r } = call;
   const { x, back } = channelsLast(call, need(call, 'x'));
   const filter = need(call, 'filter');
@@ -187,11 +205,12 @@ function conv2d(call: KernelCall): Name {
   const info = convInfo(call, r.shapeOf(x), shape, false);
   const window = windowFrom(info, [shape[0]!, shape[1]!]);
   const groups = r.shapeOf(x)[3]! / shape[2]!;
-  return back(r.add('conv', [x, filter], { ...windowAttrs(window), ...(groups === 1 ? {} : { groups }) }));
+  const attrs = { ...windowAttrs(window), ...(groups === 1 ? {} : { groups }) };
+  return convolved(call, [x, filter], attrs, back);
 }
 
 /** A depthwise convolution is one group a channel: kernel [h, w, c, m] becomes [h, w, 1, c·m]. */
-function depthwise(call: KernelCall): Name {
+function depthwise(call: KernelCall): Product {
   const { r } = call;
   const { x, back } = channelsLast(call, need(call, 'x'));
   const filter = need(call, 'filter');
@@ -199,7 +218,7 @@ function depthwise(call: KernelCall): Name {
   const info = convInfo(call, r.shapeOf(x), r.shapeOf(filter), true);
   const kernel = r.k.reshape(filter, [h, w, 1, channels * multiplier]);
   const groups = channels === 1 ? {} : { groups: channels };
-  return back(r.add('conv', [x, kernel], { ...windowAttrs(windowFrom(info, [h, w])), ...groups }));
+  return convolved(call, [x, kernel], { ...windowAttrs(windowFrom(info, [h, w])), ...groups }, back);
 }
 
 function transposedConv(call: KernelCall): Name {
@@ -224,40 +243,65 @@ const activations: Readonly<Record<string, (call: KernelCall) => [op: string, at
   leakyrelu: (call) => ['leaky_relu', { alpha: numberAttr(call, 'leakyreluAlpha', 0.2) }],
 };
 
-/** A fused kernel: its product, then bias, then activation. */
-function takenApart(product: (call: KernelCall) => Name): (call: KernelCall) => Name {
+function convolved(call: KernelCall, args: readonly Name[], attrs: Attrs, back: (y: Name) => Name): Product {
+  const { r } = call;
+  const bias = isConstant(r, args[1]!) ? biasOperand(call) : [];
+  const name = back(r.add('conv', [...args, ...bias], attrs));
+  return { name, shape: r.shapeOf(name), biased: bias.length > 0 };
+}
+
+/** A product alone. */
+function plain(product: (call: KernelCall) => Product): (call: KernelCall) => Name {
   return (call) => {
-    const { r } = call;
-    let result = product(call);
-    const bias = call.inputs.bias?.name;
-    if (bias !== undefined) result = r.add('add', [result, biasFor(call, bias, result)]);
-    const activation = (call.attrs.activation ?? 'linear') as string;
-    if (activation === 'linear') return result;
-    if (activation === 'prelu') {
-      return r.add('prelu', aligned(r, [result, need(call, 'preluActivationWeights')]));
-    }
-    const known = activations[activation];
-    if (known === undefined)
-      throw new OpProblem('RELC2001', `a fused activation '${activation}' is not supported`);
-    const [op, attrs] = known(call);
-    return r.add(op, [result], attrs);
+    const { name, shape } = product(call);
+    return reshape(call.r, name, shape);
   };
 }
 
+/** A fused kernel: its product, then bias, then activation. */
+function takenApart(product: (call: KernelCall) => Product): (call: KernelCall) => Name {
+  return (call) => {
+    const result = product(call);
+    return reshape(call.r, activated(call, withBias(call, result)), result.shape);
+  };
+}
+
+function withBias(call: KernelCall, { name, biased }: Product): Name {
+  const bias = call.inputs.bias?.name;
+  return bias === undefined || biased ? name : call.r.add('add', [name, biasFor(call, bias, name)]);
+}
+
+function activated(call: KernelCall, result: Name): Name {
+  const { r } = call;
+  const activation = (call.attrs.activation ?? 'linear') as string;
+  if (activation === 'linear') return result;
+  if (activation === 'prelu')
+    return r.add('prelu', aligned(r, [result, need(call, 'preluActivationWeights')]));
+  const known = activations[activation];
+  if (known === undefined)
+    throw new OpProblem('RELC2001', `a fused activation '${activation}' is not supported`);
+  const [op, attrs] = known(call);
+  return r.add(op, [result], attrs);
+}
+
+/** The bias spread over a product: along the channels, leading axes of extent 1 dropped. */
 function biasFor(call: KernelCall, bias: Name, result: Name): Name {
   const { r } = call;
   const shape = r.shapeOf(result);
+  const rank = r.shapeOf(bias).length;
+  if (rank > shape.length)
+    return broadcastTo(r, reshape(r, bias, r.shapeOf(bias).slice(rank - shape.length)), shape);
   const alongChannels = call.attrs.dataFormat === 'NCHW' && r.shapeOf(bias).length === 1;
   return broadcastTo(r, alongChannels ? r.k.reshape(bias, [r.shapeOf(bias)[0]!, 1, 1]) : bias, shape);
 }
 
 export const contraction: TranslationTable = {
-  BatchMatMul: matMul,
+  BatchMatMul: plain(matMul),
   _FusedMatMul: takenApart(matMul),
   Einsum: einsumKernel,
-  Conv2D: conv2d,
+  Conv2D: plain(conv2d),
   FusedConv2D: takenApart(conv2d),
-  DepthwiseConv2dNative: depthwise,
+  DepthwiseConv2dNative: plain(depthwise),
   FusedDepthwiseConv2D: takenApart(depthwise),
   Conv2DBackpropInput: transposedConv,
 };

@@ -84,6 +84,13 @@ export function broadcastTo(r: Recorder, x: Name, shape: readonly number[]): Nam
   return r.add('broadcast', [source], { axes }, { dtype, shape });
 }
 
+/** A reshape that looks through reshapes before it, so that a batch moved away returns to the front. */
+export function reshape(r: Recorder, x: Name, shape: readonly number[]): Name {
+  const node = r.builder.node(x);
+  const source = node.op === 'reshape' ? node.args[0]! : x;
+  return r.shapeOf(source).join() === shape.join() ? source : r.k.reshape(source, shape);
+}
+
 /** Both values spread to their common shape. */
 export function aligned(r: Recorder, names: readonly Name[]): Name[] {
   const shape = names.map((name) => r.shapeOf(name)).reduce(broadcastShape);

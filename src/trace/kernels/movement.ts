@@ -11,15 +11,9 @@ import {
   listOf,
   need,
   numberAttr,
+  reshape,
   type TranslationTable,
 } from './kernel.js';
-
-/** A reshape that looks through reshapes before it, so that batch dimensions return to the front. */
-function reshape(r: Recorder, x: Name, shape: readonly number[]): Name {
-  const node = r.builder.node(x);
-  const source = node.op === 'reshape' ? node.args[0]! : x;
-  return r.shapeOf(source).join() === shape.join() ? source : r.k.reshape(source, shape);
-}
 
 function slice(
   r: Recorder,
