@@ -2,7 +2,7 @@
 import { checkAttrs, checkOperandCount, type Dialect, type OpDefinition, OpProblem } from './dialect.js';
 import { RelcError } from './error.js';
 import { type Attrs, type Loc, type Name, printLoc } from './graph.js';
-import type { TensorType } from './type.js';
+import { printShape, printType, type TensorType } from './type.js';
 
 /** A node before its type is known. */
 export interface Draft {
@@ -45,6 +45,21 @@ export function definitionOf(dialect: Dialect, op: string): OpDefinition {
   );
 }
 
+/** @throws OpProblem where an extent is no positive integer or the batch is not in front */
+function checkShape(type: TensorType): void {
+  const bad = type.shape.find((dim) => typeof dim === 'number' && !(Number.isInteger(dim) && dim > 0));
+  if (bad !== undefined) {
+    throw new OpProblem('RELC1004', `extent ${bad} of ${printType(type)} is not a positive integer`);
+  }
+  if (type.shape.slice(1).some((dim) => typeof dim === 'string')) {
+    throw new OpProblem(
+      'RELC1007',
+      `the batch would move to an axis other than 0: ${printShape(type.shape)}`,
+      'keep the batch in front, or trace with batch: null to explain the whole input as one sample',
+    );
+  }
+}
+
 /**
  * The type of a node's result.
  * @throws RelcError RELC1002..RELC1007, naming the node and its place
@@ -66,13 +81,7 @@ export function inferType(
       return type;
     });
     const type = definition.infer(types, draft.attrs, declared);
-    if (type.shape.slice(1).some((dim) => typeof dim === 'string')) {
-      throw new OpProblem(
-        'RELC1007',
-        `the batch would move to an axis other than 0: [${type.shape.join(',')}]`,
-        'keep the batch in front, or trace with batch: null to explain the whole input as one sample',
-      );
-    }
+    checkShape(type);
     return type;
   });
 }

@@ -22,7 +22,10 @@ export interface VjpContext {
   readonly cotangent: Name;
 }
 
-/** `?` marks what may be left out. `number` takes the spellings of non-finite numbers too. */
+/**
+ * `?` marks what may be left out. `number` and `value` take the spellings of non-finite numbers too; `numbers` and
+ * `pairs` are of integers: extents, axes and steps.
+ */
 export type AttrKind = 'number' | 'string' | 'boolean' | 'numbers' | 'pairs' | 'value';
 export type AttrSchema = Readonly<Record<string, AttrKind | `${AttrKind}?`>>;
 
@@ -68,7 +71,7 @@ export function mergeDialects(...dialects: readonly Dialect[]): Dialect {
   const merged: Record<string, OpDefinition> = {};
   for (const dialect of dialects) {
     for (const [op, definition] of Object.entries(dialect)) {
-      if (op in merged) throw new Error(`two dialects define ${op}`);
+      if (Object.hasOwn(merged, op)) throw new Error(`two dialects define ${op}`);
       merged[op] = definition;
     }
   }
@@ -95,7 +98,7 @@ const nonFinite: Readonly<Record<string, number>> = {
 /** The number an attribute spells, non-finite ones included; undefined if it spells none. */
 export function attrNumber(attr: Attr | undefined): number | undefined {
   if (typeof attr === 'number') return attr;
-  return typeof attr === 'string' ? nonFinite[attr] : undefined;
+  return typeof attr === 'string' && Object.hasOwn(nonFinite, attr) ? nonFinite[attr] : undefined;
 }
 
 /** `value` as an attribute. */
@@ -123,7 +126,8 @@ export function pairsOf(attrs: Attrs, name: string): readonly (readonly [number,
 }
 
 function fits(kind: AttrKind, attr: Attr): boolean {
-  const isNumber = (item: Attr) => attrNumber(item) !== undefined;
+  const isNumber = (item: Attr) =>
+    typeof item === 'number' ? Number.isFinite(item) : attrNumber(item) !== undefined;
   switch (kind) {
     case 'number':
       return isNumber(attr);
@@ -132,12 +136,17 @@ function fits(kind: AttrKind, attr: Attr): boolean {
     case 'boolean':
       return typeof attr === 'boolean';
     case 'numbers':
-      return Array.isArray(attr) && attr.every((item) => typeof item === 'number');
+      return Array.isArray(attr) && attr.every(Number.isInteger);
     case 'pairs':
       return Array.isArray(attr) && attr.every((item) => fits('numbers', item) && item.length === 2);
     case 'value':
       return isNumber(attr) || (Array.isArray(attr) && attr.every(isNumber));
   }
+}
+
+/** JSON has no non-finite numbers: such an attribute would not print. */
+function spellingHint(attr: Attr): string | undefined {
+  return typeof attr === 'number' && !Number.isFinite(attr) ? 'write "inf", "-inf" or "nan"' : undefined;
 }
 
 /** @throws OpProblem where attributes are missing, unknown or of the wrong kind */
@@ -149,11 +158,12 @@ export function checkAttrs(schema: AttrSchema, attrs: Attrs): void {
     if (attr === undefined) {
       if (!optional) throw new OpProblem('RELC1005', `attribute ${name} (${plain}) is missing`);
     } else if (!fits(plain, attr)) {
-      throw new OpProblem('RELC1005', `attribute ${name} is ${JSON.stringify(attr)}, expected ${plain}`);
+      const got = typeof attr === 'number' ? String(attr) : JSON.stringify(attr);
+      throw new OpProblem('RELC1005', `attribute ${name} is ${got}, expected ${plain}`, spellingHint(attr));
     }
   }
   for (const name of Object.keys(attrs)) {
-    if (!(name in schema)) {
+    if (!Object.hasOwn(schema, name)) {
       const known = Object.keys(schema).join(', ') || 'none';
       throw new OpProblem('RELC1005', `unknown attribute ${name}`, `attributes of this op: ${known}`);
     }

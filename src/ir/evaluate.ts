@@ -8,12 +8,15 @@ import { batchMultiple, concreteShape, isBatched, printType } from './type.js';
 
 export type Inputs = Readonly<Record<Name, TensorData>>;
 
-/** N, from the shapes of what was given for batched inputs; 1 if there are none. */
+/** N, from the shapes of what was given for batched inputs; 1 if there are none. @throws RelcError RELC1009 */
 export function batchOf(graph: Graph, inputs: Inputs): number {
   for (const node of graph.nodes.values()) {
     const multiple = node.op === 'input' ? batchMultiple(node.type.shape[0] ?? 1) : undefined;
     const given = inputs[node.name]?.shape[0];
-    if (multiple !== undefined && given !== undefined) return given / multiple;
+    if (multiple === undefined || given === undefined) continue;
+    if (given % multiple === 0) return given / multiple;
+    const wanted = printType(node.type);
+    throw new RelcError('RELC1009', `input %${node.name} has ${given} rows, expected ${wanted}`);
   }
   return 1;
 }

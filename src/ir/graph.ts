@@ -70,6 +70,23 @@ export function resolveAlias(graph: Graph, name: Name): Name | undefined {
   return undefined;
 }
 
+/** The aliases that lead to a value, each straight to it. */
+export function straightAliases({ nodes, aliases }: Pick<Graph, 'nodes' | 'aliases'>): Map<Name, Name> {
+  const survivors = new Map<Name, Name | undefined>();
+  for (const alias of aliases.keys()) {
+    const path: Name[] = [];
+    let current: Name | undefined = alias;
+    while (current !== undefined && !nodes.has(current) && !survivors.has(current)) {
+      survivors.set(current, undefined);
+      path.push(current);
+      current = aliases.get(current);
+    }
+    const survivor = current === undefined || nodes.has(current) ? current : survivors.get(current);
+    for (const name of path) survivors.set(name, survivor);
+  }
+  return new Map([...survivors].filter((entry): entry is [Name, Name] => entry[1] !== undefined));
+}
+
 export function nodesWithOp(graph: Graph, op: string): Node[] {
   return [...graph.nodes.values()].filter((node) => node.op === op);
 }

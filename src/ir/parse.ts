@@ -70,11 +70,21 @@ class Cursor {
   }
 
   attr(): Attr {
-    this.space();
     if (this.accept('[')) return this.until(']', () => this.attr());
-    const text = this.take(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/);
-    if (text === undefined) this.fail('a JSON value');
-    return JSON.parse(text) as Attr;
+    return this.json(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/) ?? this.fail(aJsonValue);
+  }
+
+  /** The JSON value that `pattern` finds next: it may still be none, like "\\x" or 007. */
+  private json(pattern: RegExp): Attr | undefined {
+    const start = this.at;
+    const text = this.take(pattern);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as Attr;
+    } catch {
+      this.at = start;
+      return this.fail('a JSON value');
+    }
   }
 
   attrs(): Attrs {

@@ -2,6 +2,8 @@
 import { type Attr, type Graph, type Node, printLoc } from './graph.js';
 import { printType } from './type.js';
 
+const outputKeyPattern = /^[A-Za-z_][A-Za-z0-9_.:/-]*$/;
+
 export interface PrintOptions {
   /** Append `// layer at file:line` to each node. */
   readonly locs?: boolean;
@@ -22,8 +24,10 @@ export function printNode(node: Node, options: PrintOptions = {}): string {
   return `%${node.name} = ${node.op}(${args})${body} : ${printType(node.type)}${trail}`;
 }
 
+/** A key that is no plain word is quoted: users may call outputs what they like. */
 function printOutput([key, name]: [string, string]): string {
-  return key === name ? `%${name}` : `${key}=%${name}`;
+  if (key === name) return `%${name}`;
+  return `${outputKeyPattern.test(key) ? key : JSON.stringify(key)}=%${name}`;
 }
 
 /** The whole graph; `parse(print(g))` gives it back (places too, where they are printed). */
@@ -31,6 +35,6 @@ export function print(graph: Graph, options: PrintOptions = {}): string {
   const lines = [`graph @${graph.name} {`];
   for (const node of graph.nodes.values()) lines.push(`  ${printNode(node, options)}`);
   for (const [alias, target] of graph.aliases) lines.push(`  alias %${alias} = %${target}`);
-  lines.push(`  return ${Object.entries(graph.outputs).map(printOutput).join(', ')}`, '}', '');
+  lines.push(`  return ${Object.entries(graph.outputs).map(printOutput).join(', ')}`.trimEnd(), '}', '');
   return lines.join('\n');
 }

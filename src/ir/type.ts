@@ -34,7 +34,7 @@ export function isBatched(type: TensorType): boolean {
 
 export function parseDim(text: string): Dim | undefined {
   if (/^\d+$/.test(text)) return Number(text);
-  return /^([1-9]\d*)?N$/.test(text) ? (text as BatchDim) : undefined;
+  return /^([1-9]\d*)?N$/.test(text) ? batchDim(Number(text.slice(0, -1) || 1)) : undefined;
 }
 
 /** The extent of `dim` when the batch holds `batch` samples. */

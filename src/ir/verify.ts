@@ -2,7 +2,7 @@
 import { inferType } from './check.js';
 import type { Dialect } from './dialect.js';
 import { RelcError } from './error.js';
-import { type Graph, namePattern } from './graph.js';
+import { type Graph, namePattern, resolveAlias } from './graph.js';
 import { printType, sameType, type TensorType } from './type.js';
 
 /**
@@ -11,6 +11,7 @@ import { printType, sameType, type TensorType } from './type.js';
  * @throws RelcError RELC1002..RELC1007
  */
 export function verify(graph: Graph, dialect: Dialect): void {
+  if (!namePattern.test(graph.name)) throw new RelcError('RELC1006', `'${graph.name}' cannot name a graph`);
   const seen = new Map<string, TensorType>();
   for (const [name, node] of graph.nodes) {
     if (name !== node.name || !namePattern.test(name)) {
@@ -30,5 +31,8 @@ export function verify(graph: Graph, dialect: Dialect): void {
   }
   for (const [alias, target] of graph.aliases) {
     if (seen.has(alias)) throw new RelcError('RELC1006', `%${alias} is a value and an alias of %${target}`);
+    if (resolveAlias(graph, target) === undefined) {
+      throw new RelcError('RELC1006', `%${alias} is an alias of %${target}, which leads to no value`);
+    }
   }
 }

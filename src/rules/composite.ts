@@ -52,7 +52,7 @@ export interface Surroundings {
 }
 
 const means = new Set(['mean', 'sum', 'avg_pool', 'resize', 'resize_transpose']);
-const maxima = new Set(['max_pool', 'reduce_max', 'maximum', 'minimum']);
+export const maxima: ReadonlySet<string> = new Set(['max_pool', 'reduce_max', 'maximum', 'minimum']);
 
 /** The kind of a node, chosen by constancy: never by what happens to be explained. */
 export function kindOf(node: Node, around: Surroundings): Kind {

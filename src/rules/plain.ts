@@ -4,6 +4,7 @@ import { forward } from '../ir/forward.js';
 import type { Name, Node } from '../ir/graph.js';
 import { stabilisedQuotient } from '../ir/ops/quotient.js';
 import type { TensorData } from '../ir/tensor.js';
+import { maxima } from './composite.js';
 import { denominatorAttrs, expandQuotient, quotientsOf } from './quotients.js';
 import { jacobian, like, perSample, pullBack, type Reference, transposed } from './reference.js';
 import type { Expansion, RuleDefinition } from './rules.js';
@@ -19,7 +20,6 @@ function needsDerivative(node: Node): string | undefined {
 
 const transposeOnly = {
   attrs: {},
-  unsuited: needsDerivative,
   expand: (expansion: Expansion) => pull(expansion, expansion.relevance),
 };
 
@@ -29,10 +29,8 @@ const pullRelevance = (reference: Reference) => pullBack(reference, reference.re
 function expandNorm(expansion: Expansion): Name {
   const { attrs, k, node, operand, relevance, name } = expansion;
   const s = expandQuotient(expansion, relevance, node.name, node.name);
-  const x = node.args[operand]!;
   const portion = numberOf(attrs, 'share', 1);
-  const result = k.mul(x, pull(expansion, s), name);
-  return k.scale(result, portion);
+  return k.mul(node.args[operand]!, k.scale(pull(expansion, s), portion), name);
 }
 
 /**
@@ -89,6 +87,8 @@ export const plainRules = {
     equation: 'vjp(R)',
     source: 'structural: each output element is one input element',
     ...transposeOnly,
+    unsuited: (node) =>
+      forward[node.op as 'reshape']?.traits?.routes ? undefined : `${node.op} does more than move elements`,
     evaluate(reference) {
       const moved = transposed(jacobian(reference), reference.relevance.data, undefined);
       return like(reference.args[reference.operand]!, (j) => moved[j]!);
@@ -99,6 +99,7 @@ export const plainRules = {
     equation: 'vjp(R)',
     source: 'Bach et al., PLoS ONE 2015',
     ...transposeOnly,
+    unsuited: (node) => (maxima.has(node.op) ? undefined : `${node.op} picks no winner`),
     evaluate: pullRelevance,
   },
   gradient: {
@@ -106,6 +107,7 @@ export const plainRules = {
     equation: 'vjp(R)',
     source: 'Simonyan et al., 2013',
     ...transposeOnly,
+    unsuited: needsDerivative,
     evaluate: pullRelevance,
   },
   norm: {

@@ -6,7 +6,10 @@ import { elementCount } from '../ir/type.js';
 import type { Reference } from './reference.js';
 import type { Expansion } from './rules.js';
 
-/** `normScale`: ε is multiplied by the root mean square of z over one sample (zennit's option). */
+/**
+ * `normScale`: ε is multiplied by the root mean square of z over one sample (zennit's option); where that is 0, so
+ * that nothing would keep the denominator from 0, ε stays as it is.
+ */
 export const denominatorAttrs: AttrSchema = { denominator: 'string', eps: 'number?', normScale: 'boolean?' };
 
 const modeOf = (attrs: Attrs) => attrs.denominator as string;
@@ -20,7 +23,9 @@ export function expandQuotient({ builder, attrs, k }: Expansion, relevance: Name
   }
   const { shape } = builder.typeOf(z);
   const meanSquare = k.scale(k.sumPerSample(k.unary('square', z)), 1 / elementCount(shape));
-  const epsilon = k.scale(k.unary('sqrt', meanSquare), numberOf(attrs, 'eps'));
+  const vanishes = k.binary('equal', meanSquare, k.constant(0, meanSquare));
+  const scale = builder.add('select', [vanishes, k.constant(1, meanSquare), k.unary('sqrt', meanSquare)]);
+  const epsilon = k.scale(scale, numberOf(attrs, 'eps'));
   return builder.add('quotient', [relevance, z, epsilon], { name, attrs: { mode: modeOf(attrs) } });
 }
 
@@ -38,7 +43,8 @@ export function quotientsOf(
       const start = Math.floor(i / size) * size;
       let squares = 0;
       for (let j = start; j < start + size; j++) squares += z[j]! * z[j]!;
-      epsilon = eps * Math.sqrt(squares / size);
+      const meanSquare = squares / size;
+      epsilon = meanSquare === 0 ? eps : eps * Math.sqrt(meanSquare);
     }
     return stabilisedQuotient(r, z[i]!, modeOf(attrs), epsilon, round);
   });

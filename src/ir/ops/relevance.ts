@@ -25,6 +25,7 @@ export const relevanceOps = {
   accumulate: {
     summary: 'the sum of what came back to one value from its users, where Clone used to stand',
     operands: ['r', 'r*'],
+    traits: { elementwise: true },
     infer(args) {
       expectSameShape(args);
       args.forEach((type, index) => {

@@ -1,5 +1,5 @@
 // Dead code: values that no output needs are dropped; inputs stay, for they are the graph's signature.
-import type { Graph, Name } from '../graph.js';
+import { type Graph, type Name, straightAliases } from '../graph.js';
 import { graphPass } from './pass.js';
 
 function neededBy(graph: Graph): ReadonlySet<Name> {
@@ -13,13 +13,7 @@ function neededBy(graph: Graph): ReadonlySet<Name> {
 export function removeDeadCode(graph: Graph): Graph {
   const needed = neededBy(graph);
   const nodes = new Map([...graph.nodes].filter(([name, node]) => needed.has(name) || node.op === 'input'));
-  const alive = (target: Name): boolean => nodes.has(target) || aliveAlias(target);
-  const aliveAlias = (target: Name): boolean => {
-    const next = graph.aliases.get(target);
-    return next !== undefined && alive(next);
-  };
-  const aliases = new Map([...graph.aliases].filter(([, target]) => alive(target)));
-  return { ...graph, nodes, aliases };
+  return { ...graph, nodes, aliases: straightAliases({ nodes, aliases: graph.aliases }) };
 }
 
 export const deadCode = graphPass('dead-code', 'drop what no output needs', removeDeadCode);

@@ -29,10 +29,19 @@ export class Rewriter {
   }
 
   finish(): Graph {
+    this.followReplaced();
     const outputs = Object.fromEntries(
       Object.entries(this.graph.outputs).map(([key, name]) => [key, this.of(name)]),
     );
     return this.builder.finish(outputs);
+  }
+
+  /** An alias of a temporary that was replaced leads on to what stands for it. */
+  private followReplaced(): void {
+    const { aliases, nodes } = this.builder;
+    for (const [alias, target] of aliases) {
+      if (!nodes.has(target) && !aliases.has(target)) aliases.set(alias, this.of(target));
+    }
   }
 }
 
@@ -56,6 +65,8 @@ export function rewrite(
     rewriter.builder.loc = node.loc;
     rewriter.builder.reserved.delete(node.name);
     rewriter.replace(old.name, visit(node, rewriter) ?? rewriter.builder.copy(node));
+    // A name denotes one value for ever: what was replaced stays spoken for.
+    if (!rewriter.builder.nodes.has(old.name)) rewriter.builder.reserved.add(old.name);
   }
   return rewriter.finish();
 }

@@ -10,8 +10,8 @@ type Identity = (node: Node, builder: GraphBuilder) => Name | undefined;
 
 /** Whether `name` is the constant `value` in every element. */
 export function isSplat(builder: Pick<GraphBuilder, 'node'>, name: Name, value: number): boolean {
-  const node = builder.node(name);
-  if (node.op === 'broadcast' || node.op === 'reshape') return isSplat(builder, node.args[0]!, value);
+  let node = builder.node(name);
+  while (node.op === 'broadcast' || node.op === 'reshape') node = builder.node(node.args[0]!);
   return node.op === 'constant' && attrNumber(node.attrs.value) === value;
 }
 
@@ -46,6 +46,7 @@ const identities: Readonly<Record<string, Identity>> = {
   accumulate: (node) => (node.args.length === 1 ? node.args[0] : undefined),
   sum: (node) => (numbersOf(node.attrs, 'axes').length === 0 ? node.args[0] : undefined),
   mean: (node) => (numbersOf(node.attrs, 'axes').length === 0 ? node.args[0] : undefined),
+  reduce_max: (node) => (numbersOf(node.attrs, 'axes').length === 0 ? node.args[0] : undefined),
   // x·1 = x
   mul(node, builder) {
     const [x, y] = node.args as [Name, Name];

@@ -1,0 +1,36 @@
+// compile: a model in, an explainer out.
+import { presetNamed } from '../rules/explanation.js';
+import type { Seed } from '../rules/presets.js';
+import { Explainer } from './explainer.js';
+import { type Model, type TraceOptions, trace } from './model.js';
+import { canonical, compileExplanation } from './pipeline.js';
+
+export interface CompileOptions extends TraceOptions {
+  /** The name of a preset: `relc rules` lists them. Defaults to `epsilon-plus`. */
+  readonly rules?: string;
+  /** Which output to explain, where the model has several. */
+  readonly output?: string;
+  /** What relevance starts as; may be changed with each explanation. Defaults to the preset's. */
+  readonly seed?: Seed;
+}
+
+export const defaultRules = 'epsilon-plus';
+
+/**
+ * Compiles an explainer: traces the model, derives the graph of its relevance under the rules, and makes it ready to
+ * run on the current tfjs backend.
+ *
+ * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
+ * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit)
+ * @example
+ * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
+ * const { scores, target, relevance } = await explainer.explain(pixels);
+ */
+export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
+  const preset = presetNamed(options.rules ?? defaultRules);
+  const forward = canonical(await trace(model, options));
+  const output = options.output === undefined ? {} : { output: options.output };
+  const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...output });
+  const seed = options.seed ?? preset.seed;
+  return new Explainer(compileFor(seed), seed, compileFor);
+}

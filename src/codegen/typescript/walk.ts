@@ -1,0 +1,104 @@
+// The walker: runs a plan on the current tfjs backend, calling what the emitted module would call.
+import * as tf from '@tensorflow/tfjs';
+import { attrNumber } from '../../ir/dialect.js';
+import type { Attr, Name } from '../../ir/graph.js';
+import type { Expression } from '../../ir/spelling.js';
+import type { TensorData, Weights } from '../../ir/tensor.js';
+import { batchMultiple, bindShape } from '../../ir/type.js';
+import type { Plan, Statement } from './plan.js';
+import * as runtime from './runtime.js';
+
+type Callable = (...args: unknown[]) => tf.Tensor;
+
+const libraries: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  tf: tf as unknown as Record<string, unknown>,
+  rt: runtime as unknown as Record<string, unknown>,
+};
+
+function callee(name: string): Callable {
+  const [library, member] = name.split('.') as [string, string];
+  const found = libraries[library]?.[member];
+  if (typeof found !== 'function') throw new Error(`there is no function ${name}`);
+  return found as Callable;
+}
+
+/** A literal as JavaScript has it: spelled-out non-finite numbers become numbers. */
+function plain(attr: Attr): unknown {
+  if (Array.isArray(attr)) return attr.map(plain);
+  return typeof attr === 'string' ? (attrNumber(attr) ?? attr) : attr;
+}
+
+const dtypes = { f32: 'float32', i32: 'int32', bool: 'bool' } as const;
+
+/** A host tensor on the current backend. */
+export function toTfjs(data: TensorData): tf.Tensor {
+  const values = data.dtype === 'f32' ? Float32Array.from(data.data) : data.data;
+  return tf.tensor(values as Float32Array, [...data.shape], dtypes[data.dtype]);
+}
+
+/** A plan with its weights loaded on one tfjs backend. */
+export class Walker {
+  private readonly constants = new Map<Name, tf.Tensor>();
+  readonly backend = tf.getBackend();
+
+  constructor(
+    private readonly plan: Plan,
+    weights: Weights,
+  ) {
+    const kept = new Set(plan.kept);
+    tf.tidy(() => {
+      const values = new Map<Name, tf.Tensor>();
+      for (const { name, key } of plan.params) values.set(name, toTfjs(weights.get(key)!));
+      for (const statement of plan.load) this.execute(statement, values, 1);
+      for (const name of kept) this.constants.set(name, tf.keep(values.get(name)!));
+    });
+  }
+
+  /** Outputs by key, for the caller to dispose of. Inputs are not disposed of. */
+  run(inputs: Readonly<Record<Name, tf.Tensor>>): Record<string, tf.Tensor> {
+    const batch = this.batchOf(inputs);
+    return tf.tidy(() => {
+      const values = new Map(this.constants);
+      for (const { name } of this.plan.inputs) values.set(name, inputs[name]!);
+      for (const statement of this.plan.run) this.execute(statement, values, batch);
+      const entries = Object.entries(this.plan.graph.outputs);
+      return Object.fromEntries(entries.map(([key, name]) => [key, tf.clone(values.get(name)!)]));
+    });
+  }
+
+  dispose(): void {
+    for (const constant of this.constants.values()) constant.dispose();
+    this.constants.clear();
+  }
+
+  private batchOf(inputs: Readonly<Record<Name, tf.Tensor>>): number {
+    for (const { name, type } of this.plan.inputs) {
+      const multiple = batchMultiple(type.shape[0] ?? 1);
+      if (multiple !== undefined) return inputs[name]!.shape[0]! / multiple;
+    }
+    return 1;
+  }
+
+  private execute({ node, expression, dead }: Statement, values: Map<Name, tf.Tensor>, batch: number): void {
+    values.set(node.name, this.value(expression, values, batch) as tf.Tensor);
+    for (const name of dead) {
+      values.get(name)!.dispose();
+      values.delete(name);
+    }
+  }
+
+  private value(expression: Expression, values: ReadonlyMap<Name, tf.Tensor>, batch: number): unknown {
+    switch (expression.kind) {
+      case 'value':
+        return values.get(expression.name);
+      case 'literal':
+        return plain(expression.value);
+      case 'shape':
+        return bindShape(expression.shape, batch);
+      case 'list':
+        return expression.items.map((item) => this.value(item, values, batch));
+      case 'call':
+        return callee(expression.callee)(...expression.args.map((arg) => this.value(arg, values, batch)));
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// The public API.
+export { type CompileOptions, compile } from './api/compile.js';
+export type {
+  Explainer,
+  ExplainOptions,
+  Explanation,
+  InputValue,
+  Stage,
+  Values,
+} from './api/explainer.js';
+export { type Model, type TraceOptions, trace } from './api/model.js';
+export { dialect, type StageName, stageNames } from './api/pipeline.js';
+export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
+export { evaluate, evaluateAll } from './ir/evaluate.js';
+export type { Attr, Attrs, Graph, Loc, Name, Node } from './ir/graph.js';
+export { toGraphlib } from './ir/graphlib.js';
+export { parse, parseAll } from './ir/parse.js';
+export type { Pass, Program } from './ir/passes/pass.js';
+export { type PrintOptions, print } from './ir/print.js';
+export { decodeSafetensors, encodeSafetensors } from './ir/safetensors.js';
+export type { TensorData, Weights } from './ir/tensor.js';
+export type { Dim, Dtype, Shape, TensorType } from './ir/type.js';
+export { verify } from './ir/verify.js';
+export type { Composite, CompositeLine, Match, RuleChoice } from './rules/composite.js';
+export { type Preset, presets, type Seed } from './rules/presets.js';
+export type { FunctionInputs, ModelFunction, ModelResult, Params } from './trace/function.js';
+export type { InputShape, InputSpec, TypedInput } from './trace/trace.js';
