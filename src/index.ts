@@ -10,6 +10,7 @@ export type {
 } from './api/explainer.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
+export { type Manifest, parseManifest } from './codegen/manifest.js';
 export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
 export { evaluate, evaluateAll } from './ir/evaluate.js';
 export type { Attr, Attrs, Graph, Loc, Name, Node } from './ir/graph.js';

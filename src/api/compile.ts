@@ -32,5 +32,5 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const output = options.output === undefined ? {} : { output: options.output };
   const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...output });
   const seed = options.seed ?? preset.seed;
-  return new Explainer(compileFor(seed), seed, compileFor);
+  return new Explainer(compileFor(seed), preset.name, seed, compileFor);
 }

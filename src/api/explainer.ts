@@ -100,6 +100,8 @@ export class Explainer {
   /** Use {@link compile}. */
   constructor(
     readonly compiled: Compiled,
+    /** The preset's name. */
+    readonly rules: string,
     readonly seed: Seed,
     private readonly recompile: (seed: Seed) => Compiled,
   ) {

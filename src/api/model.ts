@@ -43,7 +43,14 @@ function single(input: FunctionInputs | undefined): { input?: InputSpec } {
 export async function trace(model: Model, options: TraceOptions = {}): Promise<Program> {
   if (isProgram(model)) return model;
   await tf.ready();
-  if (typeof model === 'string') return trace(await loadModel(model), options);
+  if (typeof model === 'string') {
+    const loaded = await loadModel(model);
+    try {
+      return await trace(loaded, options);
+    } finally {
+      loaded.dispose();
+    }
+  }
   const batch = options.batch === null ? { batch: null } : {};
   if (isGraphModel(model)) return traceGraphModel(model, { ...single(options.input), ...batch });
   if (isLayersModel(model)) return traceLayersModel(model, { ...single(options.input), ...batch });

@@ -1,0 +1,52 @@
+// Emitting: an explainer as files that run without the compiler.
+import { createHash } from 'node:crypto';
+import { type Manifest, printManifest } from '../codegen/manifest.js';
+import { emitTypeScript } from '../codegen/typescript/emit.js';
+import { lowerForTfjs } from '../codegen/typescript/lower.js';
+import { planFor } from '../codegen/typescript/plan.js';
+import { runPasses } from '../ir/passes/pass.js';
+import { encodeSafetensors } from '../ir/safetensors.js';
+import { targetInput } from '../rules/explanation.js';
+import type { Explainer } from './explainer.js';
+import { dialect } from './pipeline.js';
+import { toolVersion } from './version.js';
+
+/** What an explainer can be emitted as. */
+export const targets = ['typescript'] as const;
+export type Target = (typeof targets)[number];
+
+export interface EmitOptions {
+  /** Passed on to whoever runs the explainer: size, scale and labels of the model. */
+  readonly manifest?: Manifest;
+}
+
+/**
+ * An explainer as files: for `typescript` a typed module of tfjs calls with its runtime, both also as JavaScript, the
+ * weights as safetensors, and a manifest.
+ * @returns contents by file name
+ * @throws RelcError RELC4001 (an op has no spelling), RELC4005 (the module does not type-check)
+ */
+export async function emit(
+  explainer: Explainer,
+  _target: Target,
+  options: EmitOptions = {},
+): Promise<Record<string, string | Uint8Array>> {
+  const { graph, weights } = runPasses(explainer.compiled.program, [lowerForTfjs], dialect);
+  const bytes = encodeSafetensors(weights);
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const inputs = Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape]));
+  const manifest: Manifest = {
+    ...options.manifest,
+    rules: explainer.rules,
+    seed: explainer.seed,
+    inputs,
+    model: hash,
+    tool: toolVersion(),
+  };
+  const files = await emitTypeScript(planFor(graph, dialect), {
+    title: `Relevance of @${graph.name} by ${explainer.rules}, seed ${explainer.seed}: forward pass and relevance in one function.`,
+    details: [`Made by relc ${manifest.tool}; weights ${hash.slice(0, 16)}.`, ...explainer.notes],
+    targetInput,
+  });
+  return { ...files, 'weights.safetensors': bytes, 'relc.json': printManifest(manifest) };
+}

@@ -1,0 +1,66 @@
+// relc compile: an explainer as files that run without the compiler.
+import { join } from 'node:path';
+import { compile, defaultRules } from '../../api/compile.js';
+import { emit, type Target, targets } from '../../api/emit.js';
+import type { Command } from '../arguments.js';
+import { usageError } from '../arguments.js';
+import { write } from '../files.js';
+import { openLabels } from '../labels.js';
+import { openModel, startTfjs } from '../model.js';
+import { Stopwatch, styled } from '../terminal.js';
+import { seedNamed } from './explain.js';
+
+const kilobytes = (content: string | Uint8Array) => `${(Buffer.byteLength(content) / 1024).toFixed(1)} kB`;
+
+export const compileCommand: Command = {
+  name: 'compile',
+  positionals: ['MODEL'],
+  summary: 'write an explainer that runs without relc',
+  description: `Target typescript: explainer.ts, a typed module of tfjs calls with one line a node, and runtime.ts, both
+also as JavaScript; weights.safetensors; and relc.json, which says size, scale, labels, rules and hashes.`,
+  options: {
+    target: {
+      type: 'string',
+      short: 't',
+      value: 'NAME',
+      help: `what to write: ${targets.join(', ')} (default typescript)`,
+    },
+    out: { type: 'string', short: 'o', value: 'DIR', help: 'the directory to write to (default explainer)' },
+    rules: { type: 'string', short: 'r', value: 'NAME', help: `preset of rules (default ${defaultRules})` },
+    seed: { type: 'string', value: 'SEED', help: 'what relevance starts as: logit or one' },
+    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
+    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
+    labels: { type: 'string', value: 'FILE', help: 'names of the classes, for the manifest' },
+  },
+  examples: ['relc compile model/model.json --target typescript --rules epsilon-plus-flat -o explainer'],
+  async run(given, terminal) {
+    const target = given.text('target') ?? 'typescript';
+    if (!targets.includes(target as Target)) {
+      throw usageError(`--target ${target} is unknown; targets: ${targets.join(', ')}`, compileCommand);
+    }
+    const watch = new Stopwatch();
+    await watch.time('start', startTfjs);
+    const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
+    const labels = await openLabels(given.text('labels'), manifest);
+    const seed = seedNamed(given.text('seed'));
+    const output = given.text('output');
+    const explainer = await watch.time('compile', () =>
+      compile(model, {
+        ...options,
+        rules: given.text('rules') ?? manifest.rules ?? defaultRules,
+        ...(seed === undefined ? {} : { seed }),
+        ...(output === undefined ? {} : { output }),
+      }),
+    );
+    for (const note of explainer.notes) terminal.err(`note: ${note}`);
+    const withLabels = labels.length > 0 ? { ...manifest, labels } : manifest;
+    const files = await watch.time('emit', () => emit(explainer, target as Target, { manifest: withLabels }));
+    const directory = given.text('out') ?? 'explainer';
+    for (const [name, content] of Object.entries(files)) {
+      await write(join(directory, name), content);
+      terminal.out(`wrote ${styled(terminal, 'cyan', join(directory, name))} (${kilobytes(content)})`);
+    }
+    terminal.out(styled(terminal, 'dim', watch.print()));
+    explainer.dispose();
+  },
+};

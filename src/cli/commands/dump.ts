@@ -1,0 +1,83 @@
+// relc dump: the IR at any stage, as text.
+import { join } from 'node:path';
+import { trace } from '../../api/model.js';
+import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
+import type { Graph } from '../../ir/graph.js';
+import { print } from '../../ir/print.js';
+import { presetNamed } from '../../rules/explanation.js';
+import { type Command, usageError } from '../arguments.js';
+import { write } from '../files.js';
+import { openModel, startTfjs } from '../model.js';
+
+/** The stages asked for: one, or all. */
+function stagesAsked(after: string | undefined, withRules: boolean): readonly StageName[] {
+  const reachable = withRules ? stageNames : stageNames.slice(0, 2);
+  if (after === undefined) return [reachable.at(-1)!];
+  if (after === 'all') return reachable;
+  if (reachable.includes(after as StageName)) return [after as StageName];
+  const reason = stageNames.includes(after as StageName) ? 'needs --rules NAME' : 'is no stage';
+  throw usageError(`--after ${after} ${reason}; stages: ${stageNames.join(', ')}, all`, dumpCommand);
+}
+
+export const dumpCommand: Command = {
+  name: 'dump',
+  positionals: ['MODEL'],
+  summary: 'print the graph of a model, or of its explainer, at any stage',
+  description: `Without --rules the forward graph, with them the graph of forward and relevance. The text is what relc
+reads again as .relc. Stages: ${stageNames.join(', ')}.`,
+  options: {
+    rules: {
+      type: 'string',
+      short: 'r',
+      value: 'NAME',
+      help: 'preset of rules: dump the explainer, not only the model',
+    },
+    after: {
+      type: 'string',
+      short: 'a',
+      value: 'STAGE',
+      help: 'the stage to print, or all (default: the last)',
+    },
+    dir: {
+      type: 'string',
+      short: 'd',
+      value: 'DIR',
+      help: 'write NN-stage.relc files there instead of printing',
+    },
+    locs: { type: 'boolean', help: 'append the layer and call site of each node' },
+    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
+    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
+  },
+  examples: [
+    'relc dump model/model.json',
+    'relc dump model/model.json --rules epsilon-plus --after relevance --locs',
+    'relc dump model/model.json --rules epsilon --after all --dir dumps',
+  ],
+  async run(given, terminal) {
+    const rules = given.text('rules');
+    const asked = stagesAsked(given.text('after'), rules !== undefined);
+    await startTfjs();
+    const { model, options } = await openModel(given.positional(0), given.text('shape'));
+    const forward = canonical(await trace(model, options));
+    const output = given.text('output');
+    let stages: ReadonlyMap<StageName, Graph> = forward.stages;
+    if (rules !== undefined) {
+      const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
+      const compiled = compileExplanation(forward, request);
+      for (const note of compiled.notes) terminal.err(`note: ${note}`);
+      stages = compiled.stages;
+    }
+    const directory = given.text('dir');
+    for (const name of asked) {
+      const text = print(stages.get(name)!, { locs: given.flag('locs') });
+      if (directory === undefined)
+        terminal.out(asked.length > 1 ? `// after ${name}\n${text}` : text.trimEnd());
+      else {
+        const number = String(stageNames.indexOf(name)).padStart(2, '0');
+        const path = join(directory, `${number}-${name}.relc`);
+        await write(path, text);
+        terminal.err(`wrote ${path}`);
+      }
+    }
+  },
+};

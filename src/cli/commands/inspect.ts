@@ -1,0 +1,94 @@
+// relc inspect: what a model is made of, and the rule that each op gets.
+import { defaultRules } from '../../api/compile.js';
+import { trace } from '../../api/model.js';
+import { canonical, compileExplanation } from '../../api/pipeline.js';
+import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
+import { elementCount, printShape, printType } from '../../ir/type.js';
+import { printChoice } from '../../rules/composite.js';
+import { presetNamed } from '../../rules/explanation.js';
+import type { ChosenRule } from '../../rules/relevance.js';
+import type { Command } from '../arguments.js';
+import { openModel, startTfjs } from '../model.js';
+import { styled, type Terminal, table } from '../terminal.js';
+
+function weightsOf(graph: Graph, args: readonly string[]): number {
+  return args.reduce((total, arg) => {
+    const node = graph.nodes.get(arg)!;
+    return total + (node.op === 'param' ? elementCount(node.type.shape) : 0);
+  }, 0);
+}
+
+/** One row a computed value: name, op, shape, weights, rule and the line that chose it. */
+function nodeTable(graph: Graph, chosen: readonly ChosenRule[]): string {
+  const active = activeValues(graph);
+  const lineOf = new Map(chosen.map(({ node, line }) => [node, line]));
+  const rows = [...graph.nodes.values()]
+    .filter((node) => active.has(node.name))
+    .map((node) => {
+      const line = lineOf.get(node.name);
+      const weights = weightsOf(graph, node.args);
+      return [
+        `%${node.name}`,
+        node.op,
+        printShape(node.type.shape),
+        weights === 0 ? '' : String(weights),
+        line === undefined ? '' : printChoice(line[2]),
+        line?.[0] ?? '',
+      ];
+    });
+  return table([['value', 'op', 'shape', 'weights', 'rule', 'chosen by'], ...rows]);
+}
+
+function summary(graph: Graph): string {
+  const active = activeValues(graph);
+  const counts = new Map<string, number>();
+  for (const node of graph.nodes.values()) {
+    if (active.has(node.name) && node.op !== 'input') counts.set(node.op, (counts.get(node.op) ?? 0) + 1);
+  }
+  const params = nodesWithOp(graph, 'param');
+  const elements = params.reduce((total, node) => total + elementCount(node.type.shape), 0);
+  const ops = [...counts].sort((a, b) => b[1] - a[1]).map(([op, count]) => `${count} ${op}`);
+  return `${elements.toLocaleString('en')} weights in ${params.length} tensors · ${ops.join(', ')}`;
+}
+
+function printIo(terminal: Terminal, graph: Graph): void {
+  for (const node of nodesWithOp(graph, 'input'))
+    terminal.out(`input   %${node.name} : ${printType(node.type)}`);
+  for (const [key, name] of Object.entries(graph.outputs)) {
+    terminal.out(`output  ${key} = %${name} : ${printType(graph.nodes.get(name)!.type)}`);
+  }
+}
+
+export const inspectCommand: Command = {
+  name: 'inspect',
+  positionals: ['MODEL'],
+  summary: 'list ops, shapes and weights, the rule each op gets, and which line of the composite chose it',
+  description: 'The graph is shown after canonicalization: constants sunk into the affine ops before them.',
+  options: {
+    rules: {
+      type: 'string',
+      short: 'r',
+      value: 'NAME',
+      help: `preset of rules (default: the manifest's, else ${defaultRules})`,
+    },
+    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
+    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
+  },
+  examples: ['relc inspect model/model.json --rules epsilon-plus-flat'],
+  async run(given, terminal) {
+    await startTfjs();
+    const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
+    const rules = given.text('rules') ?? manifest.rules ?? defaultRules;
+    const forward = canonical(await trace(model, options));
+    const { graph } = forward.program;
+    const output = given.text('output');
+    const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
+    const { chosen, notes } = compileExplanation(forward, request);
+    terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
+    printIo(terminal, graph);
+    terminal.out(summary(graph));
+    terminal.out('');
+    terminal.out(nodeTable(graph, chosen));
+    for (const note of notes) terminal.err(`note: ${note}`);
+  },
+};

@@ -1,0 +1,49 @@
+// Reading and writing files, with errors that say which file and what to do.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { RelcError } from '../ir/error.js';
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EISDIR') return 'it is a directory';
+  if (code === 'EACCES') return 'permission was denied';
+  return message;
+}
+
+/** @throws RelcError RELC5002 */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new RelcError('RELC5002', `${path} could not be read: ${reasonOf(error)}`, 'check the path', {
+      cause: error,
+    });
+  }
+}
+
+/** @throws RelcError RELC5002 */
+export async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** The text of a file, or undefined where there is none. */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes a file, with its folders. @throws RelcError RELC5002 */
+export async function write(path: string, content: string | Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  } catch (error) {
+    throw new RelcError('RELC5002', `${path} could not be written: ${reasonOf(error)}`, undefined, {
+      cause: error,
+    });
+  }
+}

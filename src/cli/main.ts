@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+// The relc command: finds the subcommand, runs it, and turns errors into messages and exit codes.
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type ErrorCode, RelcError } from '../ir/error.js';
+import { type Command, helpOf, parseCommandLine } from './arguments.js';
+import { processTerminal, styled, type Terminal } from './terminal.js';
+
+/** Commands by name; each is loaded when it is used, so that help costs nothing. */
+const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+  explain: {
+    summary: 'explain one prediction, as a heatmap',
+    load: async () => (await import('./commands/explain.js')).explainCommand,
+  },
+  compile: {
+    summary: 'write an explainer that runs without relc',
+    load: async () => (await import('./commands/compile.js')).compileCommand,
+  },
+  dump: {
+    summary: 'print the graph at any stage',
+    load: async () => (await import('./commands/dump.js')).dumpCommand,
+  },
+  inspect: {
+    summary: 'list ops, shapes, weights, and the rule each op gets',
+    load: async () => (await import('./commands/inspect.js')).inspectCommand,
+  },
+  rules: {
+    summary: 'list presets and rules',
+    load: async () => (await import('./commands/rules.js')).rulesCommand,
+  },
+};
+
+const overview = `relc: a compiler for relevance programs. From a TensorFlow.js model to one function that says why.
+
+Usage: relc COMMAND [options]
+
+Commands:
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}`)
+  .join('\n')}
+
+relc COMMAND --help explains a command. Exit codes: 0 ok, 1 model or compile error, 2 usage or files, 70 internal.`;
+
+/** 0 ok · 1 model or compile error · 2 usage or files · 70 internal. */
+export type ExitCode = 0 | 1 | 2 | 70;
+
+const internal: ReadonlySet<ErrorCode> = new Set(['RELC1010', 'RELC4005']);
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (!(error instanceof RelcError) || internal.has(error.code)) return 70;
+  return error.code.startsWith('RELC5') ? 2 : 1;
+}
+
+function report(error: unknown, terminal: Terminal): ExitCode {
+  const code = exitCodeOf(error);
+  if (error instanceof RelcError) terminal.err(`${styled(terminal, 'red', 'error')} ${error.message}`);
+  else {
+    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    terminal.err(
+      `${styled(terminal, 'red', 'internal error')} ${trace}\n  help: this is a defect of relc; please report it with the command line`,
+    );
+  }
+  return code;
+}
+
+/** Runs one command line. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const [name, ...rest] = args;
+  try {
+    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+      terminal.out(overview);
+      return name === undefined ? 2 : 0;
+    }
+    if (name === '--version' || name === '-V') {
+      terminal.out((await import('../api/version.js')).toolVersion());
+      return 0;
+    }
+    const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (entry === undefined) {
+      throw new RelcError(
+        'RELC5001',
+        `there is no command '${name}'`,
+        `commands: ${Object.keys(commands).join(', ')}`,
+      );
+    }
+    const command = await entry.load();
+    const given = parseCommandLine(command, rest);
+    if (given.flag('help')) terminal.out(helpOf(command));
+    else await command.run(given, terminal);
+    return 0;
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+const invoked = process.argv[1];
+if (invoked !== undefined && realpathSync(invoked) === fileURLToPath(import.meta.url)) {
+  process.exitCode = await main(process.argv.slice(2), processTerminal());
+}

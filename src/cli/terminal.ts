@@ -1,0 +1,70 @@
+// What commands print: colours where wanted, tables, times, and progress on standard error.
+
+/** Where a command writes; tests pass their own. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  readonly colour: boolean;
+  readonly columns: number;
+}
+
+/** The process's own terminal. `NO_COLOR` and `FORCE_COLOR` are honoured. */
+export function processTerminal(): Terminal {
+  const { env, stdout, stderr } = process;
+  const wanted = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '0';
+  return {
+    out: (text) => void stdout.write(`${text}\n`),
+    err: (text) => void stderr.write(`${text}\n`),
+    colour: (env.NO_COLOR ?? '') === '' && (wanted || stdout.isTTY === true),
+    columns: stdout.columns ?? 80,
+  };
+}
+
+const codes = { bold: 1, dim: 2, red: 31, green: 32, cyan: 36 } as const;
+
+/** `text` in a style, or as it is where colour is off. */
+export function styled(terminal: Terminal, style: keyof typeof codes, text: string): string {
+  return terminal.colour ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
+}
+
+/** Rows with columns padded to equal width; columns whose cells are all numbers stand right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const numeric = widths.map((_, column) =>
+    rows.slice(1).every((row) => /^[-+]?[\d.,e%× ]*$/.test(row[column] ?? '')),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `12 ms`, `3.4 s` */
+export function duration(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** Times the phases of a command. */
+export class Stopwatch {
+  readonly phases: [name: string, milliseconds: number][] = [];
+
+  async time<Result>(name: string, action: () => Result | Promise<Result>): Promise<Result> {
+    const start = performance.now();
+    const result = await action();
+    this.phases.push([name, performance.now() - start]);
+    return result;
+  }
+
+  print(): string {
+    return this.phases.map(([name, milliseconds]) => `${name} ${duration(milliseconds)}`).join(' · ');
+  }
+}

@@ -1,0 +1,75 @@
+// The manifest `relc.json`: what a model or an emitted explainer says of itself, read and written by all who need it.
+import { RelcError } from '../ir/error.js';
+
+export interface Manifest {
+  /** Height and width of the pictures that the model takes. */
+  readonly size?: readonly [height: number, width: number];
+  /** `[a, b]`: a pixel p of 0..255 enters the model as p·a + b. */
+  readonly scale?: readonly [factor: number, offset: number];
+  /** Names of the classes, in order. */
+  readonly labels?: readonly string[];
+  /** The preset to explain with. */
+  readonly rules?: string;
+  /** Shapes of the inputs, batch first. */
+  readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly seed?: string;
+  /** SHA-256 of the model's weights, and the tool's version: of emitted explainers. */
+  readonly model?: string;
+  readonly tool?: string;
+}
+
+const pairOf = (value: unknown, test: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every(test);
+
+const isSize = (value: unknown) => pairOf(value, (item) => Number.isInteger(item) && (item as number) > 0);
+const isScale = (value: unknown) =>
+  pairOf(value, (item) => typeof item === 'number' && Number.isFinite(item));
+const isText = (value: unknown) => typeof value === 'string';
+const isLabels = (value: unknown) => Array.isArray(value) && value.every(isText);
+const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const fields: Readonly<Record<keyof Manifest, [test: (value: unknown) => boolean, wanted: string]>> = {
+  size: [isSize, '[height, width], two positive integers'],
+  scale: [isScale, '[factor, offset], two numbers'],
+  labels: [isLabels, 'a list of names'],
+  rules: [isText, 'the name of a preset'],
+  inputs: [isRecord, 'shapes by input name'],
+  seed: [isText, '"logit" or "one"'],
+  model: [isText, 'a hash'],
+  tool: [isText, 'a version'],
+};
+
+/**
+ * Reads a manifest.
+ * @param name  the file, for messages
+ * @throws RelcError RELC5004 where it is not JSON, or a field is unknown or wrong
+ */
+export function parseManifest(text: string, name: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RelcError('RELC5004', `${name} is not JSON: ${(error as Error).message}`, undefined, {
+      cause: error,
+    });
+  }
+  if (!isRecord(value)) throw new RelcError('RELC5004', `${name} is not a JSON object`);
+  for (const [key, item] of Object.entries(value as object)) {
+    const field = Object.hasOwn(fields, key) ? fields[key as keyof Manifest] : undefined;
+    if (field === undefined) {
+      throw new RelcError(
+        'RELC5004',
+        `${name} has an unknown field '${key}'`,
+        `fields: ${Object.keys(fields).join(', ')}`,
+      );
+    }
+    if (!field[0](item)) {
+      throw new RelcError('RELC5004', `${name}: ${key} is ${JSON.stringify(item)}, expected ${field[1]}`);
+    }
+  }
+  return value as Manifest;
+}
+
+export function printManifest(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, undefined, 2)}\n`;
+}

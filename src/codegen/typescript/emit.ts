@@ -1,0 +1,224 @@
+// Emission: a plan as a readable, typed module of tfjs calls, assembled and checked with ts-morph.
+import { readFile } from 'node:fs/promises';
+import type { CodeBlockWriter, Project, SourceFile } from 'ts-morph';
+import { RelcError } from '../../ir/error.js';
+import { type Name, type Node, printLoc } from '../../ir/graph.js';
+import { batchMultiple, printType } from '../../ir/type.js';
+import type { Plan, Statement } from './plan.js';
+import { Identifiers, printExpression } from './print.js';
+
+export interface EmitOptions {
+  /** What the module's head says: model, rules, tool. */
+  readonly title: string;
+  readonly details: readonly string[];
+  /** The input that names the class to explain. */
+  readonly targetInput: Name;
+}
+
+/** Files of an emitted explainer by name, text each. */
+export type EmittedFiles = Readonly<Record<string, string>>;
+
+const runtimeSource = new URL('../../../src/codegen/typescript/runtime.ts', import.meta.url);
+
+/** The origin of a line: the node as dumps print it, and its place. */
+function originOf(node: Node): string {
+  const place = printLoc(node.loc);
+  return `%${node.name}: ${printType(node.type)}${place === '' ? '' : `  ${place}`}`;
+}
+
+class Module {
+  private readonly identifiers = new Identifiers();
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly options: EmitOptions,
+  ) {}
+
+  private get inputs(): readonly Node[] {
+    return this.plan.inputs.filter((node) => node.name !== this.options.targetInput);
+  }
+
+  addTo(project: Project): SourceFile {
+    const file = project.createSourceFile('explainer.ts', '', { overwrite: true });
+    const { title, details } = this.options;
+    file.addImportDeclaration({ moduleSpecifier: '@tensorflow/tfjs', namespaceImport: 'tf' });
+    file.addImportDeclaration({ moduleSpecifier: './runtime.js', namespaceImport: 'rt' });
+    this.addTypes(file);
+    this.addLoad(file);
+    this.addExplain(file);
+    file.insertText(0, [title, ...details].map((line) => `// ${line}\n`).join(''));
+    return file;
+  }
+
+  private addTypes(file: SourceFile): void {
+    file.addInterface({
+      name: 'Inputs',
+      isExported: true,
+      docs: ['What is explained; the batch stands in front.'],
+      properties: this.inputs.map((node) => ({
+        name: quoted(node.name),
+        type: 'tf.Tensor',
+        docs: [printType(node.type)],
+      })),
+    });
+    file.addInterface({
+      name: 'Explanation',
+      isExported: true,
+      docs: ['Tensors for the caller to dispose of.'],
+      properties: Object.entries(this.plan.graph.outputs).map(([key, name]) => ({
+        name: quoted(key),
+        type: 'tf.Tensor',
+        docs: [printType(this.plan.graph.nodes.get(name)!.type)],
+      })),
+    });
+    file.addInterface({
+      name: 'Constants',
+      isExported: true,
+      docs: ['Weights, and what is computed from weights alone, by name.'],
+      properties: this.plan.kept.map((name) => ({ name: this.identifiers.of(name), type: 'tf.Tensor' })),
+    });
+  }
+
+  private addLoad(file: SourceFile): void {
+    file.addFunction({
+      name: 'load',
+      isExported: true,
+      docs: [
+        'Reads weights.safetensors and computes, once, what depends on weights alone. Dispose of the result with tf.dispose.',
+      ],
+      parameters: [{ name: 'bytes', type: 'ArrayBuffer | Uint8Array' }],
+      returnType: 'Constants',
+      statements: (writer) => {
+        writer.write('return tf.tidy(() => ').inlineBlock(() => {
+          writer.writeLine('const weights = rt.readWeights(bytes);');
+          for (const { name, key } of this.plan.params) {
+            writer.writeLine(
+              `const ${this.identifiers.of(name)}: tf.Tensor = weights[${JSON.stringify(key)}]!;`,
+            );
+          }
+          this.writeStatements(writer, this.plan.load);
+          writer.write('return ').inlineBlock(() => {
+            for (const name of this.plan.kept) writer.writeLine(`${this.identifiers.of(name)},`);
+          });
+          writer.write(';').newLine();
+        });
+        writer.write(');').newLine();
+      },
+    });
+  }
+
+  private addExplain(file: SourceFile): void {
+    const batched = this.inputs.find((node) => batchMultiple(node.type.shape[0] ?? 1) !== undefined);
+    const target = this.plan.inputs.find((node) => node.name === this.options.targetInput);
+    file.addFunction({
+      name: 'explain',
+      isExported: true,
+      docs: [
+        'Forward pass and relevance. `target` holds a class for each sample; −1, or no target, explains the top class.',
+      ],
+      parameters: [
+        { name: 'constants', type: 'Constants' },
+        { name: 'inputs', type: 'Inputs' },
+        { name: 'target', type: 'tf.Tensor', hasQuestionToken: true },
+      ],
+      returnType: 'Explanation',
+      statements: (writer) => {
+        writer.write('return tf.tidy(() => ').inlineBlock(() => {
+          if (batched !== undefined) this.writeBatch(writer, batched);
+          writer.writeLine(
+            `const { ${this.plan.kept.map((name) => this.identifiers.of(name)).join(', ')} } = constants;`,
+          );
+          for (const node of this.inputs) {
+            writer.writeLine(
+              `const ${this.identifiers.of(node.name)}: tf.Tensor = inputs[${JSON.stringify(node.name)}];`,
+            );
+          }
+          if (target !== undefined) {
+            const rows = batched === undefined ? '1' : 'batch';
+            const name = this.identifiers.of(target.name);
+            writer.writeLine(`const ${name}: tf.Tensor = target ?? tf.fill([${rows}], -1, 'int32');`);
+          }
+          this.writeStatements(writer, this.plan.run);
+          this.writeOutputs(writer);
+        });
+        writer.write(');').newLine();
+      },
+    });
+  }
+
+  private writeBatch(writer: CodeBlockWriter, batched: Node): void {
+    const multiple = batchMultiple(batched.type.shape[0]!)!;
+    const rows = `inputs[${JSON.stringify(batched.name)}].shape[0]!`;
+    writer.writeLine(`const batch = ${multiple === 1 ? rows : `${rows} / ${multiple}`};`);
+  }
+
+  private writeStatements(writer: CodeBlockWriter, statements: readonly Statement[]): void {
+    for (const { node, expression, dead } of statements) {
+      const text = printExpression(expression, this.identifiers);
+      const name = this.identifiers.of(node.name);
+      writer.writeLine(`const ${name}: tf.Tensor = ${text}; // ${originOf(node)}`);
+      if (dead.length > 0)
+        writer.writeLine(`tf.dispose([${dead.map((value) => this.identifiers.of(value)).join(', ')}]);`);
+    }
+  }
+
+  private writeOutputs(writer: CodeBlockWriter): void {
+    writer.write('return ').inlineBlock(() => {
+      for (const [key, name] of Object.entries(this.plan.graph.outputs)) {
+        writer.writeLine(`${quoted(key)}: tf.clone(${this.identifiers.of(name)}),`);
+      }
+    });
+    writer.write(';').newLine();
+  }
+}
+
+function quoted(key: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? key : JSON.stringify(key);
+}
+
+/** Type errors of a project, as text; none is the only acceptable result. */
+function diagnosticsOf(project: Project): string[] {
+  return project.getPreEmitDiagnostics().map((diagnostic) => {
+    const text = diagnostic.getMessageText();
+    const message = typeof text === 'string' ? text : text.getMessageText();
+    return `${diagnostic.getSourceFile()?.getBaseName() ?? 'project'}:${diagnostic.getLineNumber() ?? 0}: ${message}`;
+  });
+}
+
+/**
+ * Writes a plan as `explainer.ts` (one line a node, each with its origin), `runtime.ts`, and both compiled to
+ * JavaScript; `weights.safetensors` stands beside them.
+ * @throws RelcError RELC4005 where the module does not type-check: a defect of the compiler
+ */
+export async function emitTypeScript(plan: Plan, options: EmitOptions): Promise<EmittedFiles> {
+  const { IndentationText, ModuleKind, ModuleResolutionKind, Project, QuoteKind, ScriptTarget } =
+    await import('ts-morph');
+  const project = new Project({
+    compilerOptions: {
+      target: ScriptTarget.ES2022,
+      module: ModuleKind.NodeNext,
+      moduleResolution: ModuleResolutionKind.NodeNext,
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: true,
+      types: [],
+      declaration: true,
+    },
+    manipulationSettings: { indentationText: IndentationText.TwoSpaces, quoteKind: QuoteKind.Single },
+    skipAddingFilesFromTsConfig: true,
+  });
+  project.createSourceFile('runtime.ts', await readFile(runtimeSource, 'utf8'), { overwrite: true });
+  const file = new Module(plan, options).addTo(project);
+  const problems = diagnosticsOf(project);
+  if (problems.length > 0) {
+    throw new RelcError('RELC4005', problems.slice(0, 5).join('\n'), 'this is a defect of the compiler');
+  }
+  const emitted = project.emitToMemory().getFiles();
+  const outputs = emitted.map(({ filePath, text }) => [filePath.split('/').at(-1)!, text] as const);
+  const wanted = outputs.filter(([name]) => /^(explainer|runtime)\.(js|d\.ts)$/.test(name));
+  return {
+    'explainer.ts': file.getFullText(),
+    'runtime.ts': await readFile(runtimeSource, 'utf8'),
+    ...Object.fromEntries(wanted),
+  };
+}
