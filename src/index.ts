@@ -1,5 +1,6 @@
 // The public API.
 export { type CompileOptions, compile } from './api/compile.js';
+export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export type {
   Explainer,
   ExplainOptions,

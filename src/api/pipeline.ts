@@ -12,6 +12,7 @@ import { ruleDialect } from '../rules/dialect.js';
 import { expand } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
 import type { ChosenRule } from '../rules/relevance.js';
+import { specialize } from '../rules/specialize.js';
 
 /** The ops of every stage. */
 export const dialect = mergeDialects(forward, ruleDialect);
@@ -21,6 +22,7 @@ export const stageNames = [
   'trace',
   'canonicalize',
   'relevance',
+  'specialize',
   'expand',
   'simplify',
   'common-subexpressions',
@@ -29,7 +31,14 @@ export const stageNames = [
 ] as const;
 export type StageName = (typeof stageNames)[number];
 
-const afterRelevance: readonly Pass[] = [expand, simplify, commonSubexpressions, foldConstants, deadCode];
+const afterRelevance: readonly Pass[] = [
+  specialize,
+  expand,
+  simplify,
+  commonSubexpressions,
+  foldConstants,
+  deadCode,
+];
 
 export interface Compiled {
   readonly program: Program;

@@ -29,6 +29,16 @@ export interface VjpContext {
 export type AttrKind = 'number' | 'string' | 'boolean' | 'numbers' | 'pairs' | 'value';
 export type AttrSchema = Readonly<Record<string, AttrKind | `${AttrKind}?`>>;
 
+/**
+ * Whether a result is ≥ 0 in every element, by the op's attributes and by which of its float operands are. Without one
+ * an op that `routes` keeps the sign of its operands, and nothing is known of any other.
+ */
+export type SignRule = (attrs: Attrs, operands: readonly boolean[]) => boolean;
+
+/** For ops whose result is never negative, and for those that keep the sign of all their operands. */
+export const neverNegative: SignRule = () => true;
+export const keepsSign: SignRule = (_attrs, operands) => operands.every(Boolean);
+
 export interface OpTraits {
   /** Every output element copies one input element: relevance follows it exactly. */
   readonly routes?: true;
@@ -48,6 +58,7 @@ export interface OpDefinition {
   readonly operands: readonly string[];
   readonly attrs?: AttrSchema;
   readonly traits?: OpTraits;
+  readonly nonnegative?: SignRule;
   /**
    * The result's type. `declared` is the type the node states: ops whose result the operands do not determine
    * (`input`, `reshape`, `slice`, …) check it and return it; all others ignore it.

@@ -17,13 +17,13 @@ export function toGraphlib(graph: Graph): Graphlib {
   return view;
 }
 
-/** Layers are nodes called `layer:path`, without a label of their own. */
+/** Layers are nodes called `layer path`, without a label of their own; no value's name has a blank. */
 function placeInLayer(view: Graphlib, node: Node): void {
   if (node.loc.layer === undefined) return;
   const parts = node.loc.layer.split('/');
   let child = node.name;
   for (let depth = parts.length; depth > 0; depth--) {
-    const layer = `layer:${parts.slice(0, depth).join('/')}`;
+    const layer = `layer ${parts.slice(0, depth).join('/')}`;
     const known = view.hasNode(layer);
     if (!known) view.setNode(layer, undefined);
     view.setParent(child, layer);

@@ -2,8 +2,8 @@
 import { inferType } from './check.js';
 import type { Dialect } from './dialect.js';
 import { RelcError } from './error.js';
-import type { Attr, Attrs, Graph, Loc, Name, Node } from './graph.js';
-import { type Dim, type Dtype, dtypes, parseDim, printType, sameType, type TensorType } from './type.js';
+import { type Attr, type Attrs, type Graph, type Loc, type Name, type Node, resolveAlias } from './graph.js';
+import { type Dim, dtypes, parseDim, printType, sameType, type TensorType } from './type.js';
 
 /** Reads one line from the left; every failure names the file, line and column. */
 class Cursor {
@@ -71,20 +71,27 @@ class Cursor {
 
   attr(): Attr {
     if (this.accept('[')) return this.until(']', () => this.attr());
-    return this.json(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/) ?? this.fail(aJsonValue);
-  }
-
-  /** The JSON value that `pattern` finds next: it may still be none, like "\\x" or 007. */
-  private json(pattern: RegExp): Attr | undefined {
     const start = this.at;
-    const text = this.take(pattern);
-    if (text === undefined) return undefined;
+    const text = this.take(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/);
+    if (text === undefined) this.fail('a JSON value');
     try {
       return JSON.parse(text) as Attr;
     } catch {
+      // It looked like one: "\x", 007
       this.at = start;
-      return this.fail('a JSON value');
+      this.fail('a JSON value');
     }
+  }
+
+  /** A quoted string, if one is next. */
+  string(): string | undefined {
+    this.space();
+    return this.text.startsWith('"', this.at) ? (this.attr() as string) : undefined;
+  }
+
+  /** Nothing but blanks and a comment is left. */
+  isDone(): boolean {
+    return /^[ \t]*(\/\/.*)?$/.test(this.text.slice(this.at));
   }
 
   attrs(): Attrs {
@@ -98,13 +105,17 @@ class Cursor {
   }
 
   type(): TensorType {
-    const dtype = this.word('a dtype') as Dtype;
-    if (!dtypes.includes(dtype)) this.fail(`one of ${dtypes.join(', ')} before this`);
+    this.space();
+    const dtype = dtypes.find((known) => this.accept(known));
+    if (dtype === undefined) this.fail(`a dtype: ${dtypes.join(', ')}`);
     this.expect('[');
     const shape = this.until(']', (): Dim => {
       this.space();
+      const start = this.at;
       const dim = parseDim(this.take(/\d*N?/) ?? '');
-      return dim ?? this.fail('a dimension: a number, N or kN');
+      if (dim !== undefined) return dim;
+      this.at = start;
+      return this.fail('a dimension: a number, N or kN');
     });
     return { dtype, shape };
   }
@@ -142,7 +153,7 @@ function parseNode(cursor: Cursor): { node: Node; type: TensorType } {
 
 function parseOutput(cursor: Cursor): [string, Name] {
   cursor.space();
-  const key = cursor.take(/[A-Za-z_][A-Za-z0-9_.:/-]*(?=\s*=)/);
+  const key = cursor.take(/[A-Za-z_][A-Za-z0-9_.:/-]*(?=\s*=)/) ?? cursor.string();
   if (key !== undefined) cursor.expect('=');
   const name = cursor.name();
   return [key ?? name, name];
@@ -151,6 +162,7 @@ function parseOutput(cursor: Cursor): [string, Name] {
 class Reader {
   private readonly graphs: Graph[] = [];
   private open: { name: string; nodes: Map<Name, Node>; aliases: Map<Name, Name> } | undefined;
+  private aliasLines = new Map<Name, number>();
   private outputs: Record<string, Name> | undefined;
 
   constructor(
@@ -177,37 +189,63 @@ class Reader {
     cursor.expect('{');
     cursor.end();
     this.open = { name, nodes: new Map(), aliases: new Map() };
+    this.aliasLines = new Map();
     this.outputs = undefined;
   }
 
   private statement(cursor: Cursor, line: string, number: number): void {
-    const open = this.open!;
-    if (cursor.accept('}')) {
-      cursor.end();
-      if (this.outputs === undefined) cursor.fail("a 'return' before '}'");
-      this.graphs.push({ ...open, outputs: this.outputs! });
-      this.open = undefined;
-    } else if (/^\s*return\b/.test(line)) {
-      cursor.take(/return/);
-      const outputs: [string, Name][] = [];
-      do outputs.push(parseOutput(cursor));
-      while (cursor.accept(','));
-      cursor.end();
-      for (const [, name] of outputs) this.defined(name, number);
-      this.outputs = Object.fromEntries(outputs);
-    } else if (/^\s*alias\b/.test(line)) {
-      cursor.take(/alias/);
-      const alias = cursor.name();
-      cursor.expect('=');
-      open.aliases.set(alias, cursor.name());
-      cursor.end();
-    } else this.node(cursor, number);
+    if (this.outputs !== undefined) this.close(cursor, this.outputs);
+    else if (/^\s*return\b/.test(line)) this.return(cursor, number);
+    else if (/^\s*alias\b/.test(line)) this.alias(cursor, number);
+    else if (/^\s*\}/.test(line)) cursor.fail("a 'return' before '}'");
+    else this.node(cursor, number);
+  }
+
+  private close(cursor: Cursor, outputs: Record<string, Name>): void {
+    cursor.expect('}');
+    cursor.end();
+    const graph = { ...this.open!, outputs };
+    for (const [alias, number] of this.aliasLines) {
+      if (resolveAlias(graph, alias) === undefined) {
+        this.fail('RELC1006', number, `%${alias} is an alias of a value that is not defined`);
+      }
+    }
+    this.graphs.push(graph);
+    this.open = undefined;
+  }
+
+  private return(cursor: Cursor, number: number): void {
+    cursor.take(/return/);
+    const outputs = new Map<string, Name>();
+    while (!cursor.isDone()) {
+      if (outputs.size > 0) cursor.expect(',');
+      const [key, name] = parseOutput(cursor);
+      if (outputs.has(key)) this.fail('RELC1006', number, `there are two outputs ${key}`);
+      if (!this.open!.nodes.has(name)) {
+        this.fail('RELC1006', number, `%${name} is returned but not defined`);
+      }
+      outputs.set(key, name);
+    }
+    this.outputs = Object.fromEntries(outputs);
+  }
+
+  private alias(cursor: Cursor, number: number): void {
+    const { nodes, aliases } = this.open!;
+    cursor.take(/alias/);
+    const alias = cursor.name();
+    cursor.expect('=');
+    const target = cursor.name();
+    cursor.end();
+    if (nodes.has(alias) || aliases.has(alias)) this.fail('RELC1006', number, `%${alias} is defined twice`);
+    aliases.set(alias, target);
+    this.aliasLines.set(alias, number);
   }
 
   private node(cursor: Cursor, number: number): void {
     const { node } = parseNode(cursor);
-    const { nodes } = this.open!;
-    if (nodes.has(node.name)) this.fail('RELC1006', number, `%${node.name} is defined twice`);
+    const { nodes, aliases } = this.open!;
+    if (nodes.has(node.name) || aliases.has(node.name))
+      this.fail('RELC1006', number, `%${node.name} is defined twice`);
     const type = this.located(number, () =>
       inferType(this.dialect, node, (name) => nodes.get(name)?.type, node.type),
     );
@@ -216,10 +254,6 @@ class Reader {
       this.fail('RELC1004', number, says);
     }
     nodes.set(node.name, node);
-  }
-
-  private defined(name: Name, number: number): void {
-    if (!this.open!.nodes.has(name)) this.fail('RELC1006', number, `%${name} is returned but not defined`);
   }
 
   private fail(code: 'RELC1004' | 'RELC1006', number: number, detail: string): never {

@@ -18,6 +18,9 @@ function needsAffine(node: Node, operand: number): string | undefined {
 
 const zeroBias: AttrSchema = { zeroBias: 'boolean?' };
 
+/** `nonnegative`: x is known to be ≥ 0, put there by the specialize pass. */
+const signSplit: AttrSchema = { ...zeroBias, nonnegative: 'boolean?' };
+
 /** f(x; w, b) with other operands; bias left out where undefined. */
 function affine(
   { builder, node }: Expansion,
@@ -50,6 +53,7 @@ const halves = ({ k }: Expansion, v: Name) => ({
 
 /**
  * x⁺ ⊙ f_Aᵀ(s) + x⁻ ⊙ f_Bᵀ(s), with s = R / den(f(x⁺; A, c) + f(x⁻; B)): one half of the αβ-rule.
+ * Where x ≥ 0 it is x ⊙ f_Aᵀ(s) with s = R / den(f(x; A, c)).
  */
 function expandHalf(
   expansion: Expansion,
@@ -59,10 +63,16 @@ function expandHalf(
   tag: string,
   name: Name,
 ): Name {
-  const { k, node, relevance } = expansion;
+  const { attrs, k, node, relevance } = expansion;
+  const of = `${node.name}.${tag}`;
+  if (attrs.nonnegative === true) {
+    const [x] = node.args as [Name];
+    const s = expandQuotient(expansion, relevance, affine(expansion, x, a, bias), of);
+    return k.mul(x, transpose(expansion, s, a), name);
+  }
   const x = halves(expansion, node.args[0]!);
   const z = k.add(affine(expansion, x.plus, a, bias), affine(expansion, x.minus, b, undefined));
-  const s = expandQuotient(expansion, relevance, z, `${node.name}.${tag}`);
+  const s = expandQuotient(expansion, relevance, z, of);
   return k.binary('add', share(expansion, x.plus, a, s), share(expansion, x.minus, b, s), name);
 }
 
@@ -159,7 +169,7 @@ export const affineRules = {
     summary: 'positive contributions get α, negative ones −β; α − β = 1',
     equation: 'α(x⁺W⁺ᵀ + x⁻W⁻ᵀ)(R/zα) − β(x⁺W⁻ᵀ + x⁻W⁺ᵀ)(R/zβ)',
     source: 'Bach et al., PLoS ONE 2015',
-    attrs: { alpha: 'number', beta: 'number', ...denominatorAttrs, ...zeroBias },
+    attrs: { alpha: 'number', beta: 'number', ...denominatorAttrs, ...signSplit },
     unsuited: needsAffine,
     evaluate: (reference) =>
       evaluateAlphaBeta(reference, numberOf(reference.attrs, 'alpha'), numberOf(reference.attrs, 'beta')),
@@ -170,7 +180,7 @@ export const affineRules = {
     summary: 'only positive contributions count: α = 1, β = 0',
     equation: '(x⁺W⁺ᵀ + x⁻W⁻ᵀ)(R / den(x⁺W⁺ + x⁻W⁻ + b⁺))',
     source: 'Montavon et al., Pattern Recognition 2017',
-    attrs: { ...denominatorAttrs, ...zeroBias },
+    attrs: { ...denominatorAttrs, ...signSplit },
     unsuited: needsAffine,
     evaluate: (reference) => evaluateAlphaBeta(reference, 1, 0),
     expand: (expansion) => expandAlphaBeta(expansion, 1, 0),

@@ -1,6 +1,7 @@
 // The rule dialect: one op `rule.<name>` for each rule. `%r.x = rule.epsilon(…args, %z, %r.z) {of, to, …}`.
-import { type Dialect, type OpDefinition, OpProblem } from '../ir/dialect.js';
+import { type Dialect, numberOf, type OpDefinition, OpProblem } from '../ir/dialect.js';
 import { type Attrs, type Name, type Node, nodeOf } from '../ir/graph.js';
+import { type DenominatorMode, denominatorModes } from '../ir/ops/quotient.js';
 import { printType, sameShape } from '../ir/type.js';
 import { type RuleDefinition, ruleTable } from './rules.js';
 
@@ -33,12 +34,31 @@ export function ruleParams({ of: _of, to: _to, ...params }: Attrs): Attrs {
   return params;
 }
 
+/** What the schema cannot judge: the denominator's mode, its ε, α and β. @throws OpProblem RELC3004 */
+function checkParams(attrs: Attrs): void {
+  const mode = attrs.denominator;
+  if (mode !== undefined && !denominatorModes.includes(mode as DenominatorMode)) {
+    throw wrongParam(`denominator is "${mode}", expected one of ${denominatorModes.join(', ')}`);
+  }
+  if (mode !== undefined && mode !== 'exact' && !(numberOf(attrs, 'eps', 0) > 0)) {
+    throw wrongParam(`eps is ${attrs.eps}, expected a number above 0 for the denominator "${mode}"`);
+  }
+  if (attrs.alpha === undefined) return;
+  const [alpha, beta] = [numberOf(attrs, 'alpha'), numberOf(attrs, 'beta')];
+  if (!(alpha >= 0 && beta >= 0 && Math.abs(alpha - beta - 1) < 1e-6)) {
+    throw wrongParam(`alpha is ${alpha} and beta is ${beta}, expected α − β = 1 with neither below 0`);
+  }
+}
+
+const wrongParam = (message: string) => new OpProblem('RELC3004', message);
+
 function ruleOp(rule: RuleDefinition): OpDefinition {
   return {
     summary: rule.summary,
     operands: ['arg*', 'z', 'relevance'],
     attrs: { of: 'string', to: 'number', ...rule.attrs },
     infer(types, attrs) {
+      checkParams(attrs);
       const [z, relevance] = types.slice(-2);
       const x = types[attrs.to as number];
       if (types.length < 3 || x === undefined || (attrs.to as number) >= types.length - 2) {

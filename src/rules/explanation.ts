@@ -3,8 +3,8 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
-import { type Graph, type Name, nodesWithOp } from '../ir/graph.js';
-import { elementCount, isBatched } from '../ir/type.js';
+import { type Graph, type Name, nodeOf, nodesWithOp } from '../ir/graph.js';
+import { elementCount, isBatched, printType } from '../ir/type.js';
 import { type Preset, presets, type Seed } from './presets.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
 
@@ -92,15 +92,28 @@ function addSeed(k: Arithmetic, z: Name, seed: Seed, name: Name): SeedValues {
   return { target, logit, relevance: start };
 }
 
+/** Where an integer input becomes floating point: an embedding's rows, or a cast. */
+function firstFloats(graph: Graph, input: Name): Name[] {
+  return [...graph.nodes.values()]
+    .filter(({ op, args, type }) => {
+      const slot = op === 'gather' ? 1 : op === 'cast' ? 0 : -1;
+      return args[slot] === input && type.dtype === 'f32';
+    })
+    .map((node) => node.name);
+}
+
 /** The floating-point inputs, and the first float value of each integer input: where relevance is read. */
-function explainedValues(graph: Graph): ReadonlyMap<Name, Name> {
+function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name> {
   const explained = new Map<Name, Name>();
   for (const input of nodesWithOp(graph, 'input')) {
     if (input.type.dtype === 'f32') explained.set(input.name, input.name);
-    const lookup = [...graph.nodes.values()].find(
-      (node) => node.op === 'gather' && node.args[1] === input.name,
-    );
-    if (input.type.dtype === 'i32' && lookup !== undefined) explained.set(input.name, lookup.name);
+    if (input.type.dtype !== 'i32') continue;
+    const [first, ...others] = firstFloats(graph, input.name);
+    if (first === undefined) continue;
+    explained.set(input.name, first);
+    if (others.length > 0) {
+      notes.push(`input %${input.name} is explained at %${first} alone, not at %${others.join(', %')}`);
+    }
   }
   return explained;
 }
@@ -114,11 +127,15 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const notes: string[] = [];
   const output = chooseOutput(graph, request.output);
   const z = beforeSoftmax(graph, output, notes);
+  const type = nodeOf(graph, z).type;
+  if (type.dtype !== 'f32') {
+    throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
+  }
   const builder = GraphBuilder.extending(graph, dialect);
   const k = new Arithmetic(builder);
   builder.scope = 't.';
   const seed = addSeed(k, z, request.seed ?? preset.seed, builder.fresh(`${preset.prefix}${z}`));
-  const explained = explainedValues(graph);
+  const explained = explainedValues(graph, notes);
   const result = relevance(builder, {
     prefix: preset.prefix,
     composite: preset.composite,

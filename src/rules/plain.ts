@@ -38,23 +38,22 @@ function expandNorm(expansion: Expansion): Name {
  * every quotient by safe_divide, every Σ over one sample.
  */
 function expandCheferAdd(expansion: Expansion): Name {
-  const { builder, k, node, operand, relevance, attrs, name } = expansion;
-  const divide = (r: Name, z: Name) =>
-    builder.add('quotient', [r, z], { attrs: { mode: attrs.denominator!, eps: attrs.eps! } });
-  const s = expandQuotient(expansion, relevance, node.name, node.name);
+  const { k, node, operand, relevance, name } = expansion;
+  const divide = (r: Name, z: Name, of: string) => expandQuotient(expansion, r, z, of);
+  const s = divide(relevance, node.name, node.name);
   const parts = node.args.map((arg) => k.mul(arg, s));
   const sums = parts.map((part) => k.sumPerSample(part));
   const sizes = sums.map((sum) => k.unary('abs', sum));
-  const ratio = divide(sizes[operand]!, k.add(sizes[0]!, sizes[1]!));
+  const ratio = divide(sizes[operand]!, k.add(sizes[0]!, sizes[1]!), `${name}.ratio`);
   const wanted = k.mul(ratio, k.sumPerSample(relevance));
-  return k.mul(parts[operand]!, divide(wanted, sums[operand]!), name);
+  return k.mul(parts[operand]!, divide(wanted, sums[operand]!, name), name);
 }
 
 function evaluateCheferAdd(reference: Reference): TensorData {
   const { args, attrs, batch, operand, precision, relevance, z } = reference;
   const round = precision === 'f32' ? Math.fround : (value: number) => value;
   const divide = (r: number, den: number) =>
-    stabilisedQuotient(r, den, 'chefer', numberOf(attrs, 'eps'), round);
+    stabilisedQuotient(r, den, attrs.denominator as string, numberOf(attrs, 'eps', 0), round);
   const s = quotientsOf(reference, z.data);
   const parts = args.map((arg) => Float64Array.from(arg.data, (x, i) => x * s[i]!));
   const sums = parts.map((part) => perSample(part, batch));
@@ -75,10 +74,9 @@ export const plainRules = {
     source: 'Bach et al., PLoS ONE 2015',
     attrs: {},
     unsuited: (node, operand) =>
-      operand < node.args.length &&
-      (forward[node.op as 'relu']?.traits?.elementwise || keepsShape.has(node.op))
+      forward[node.op as 'relu']?.traits?.elementwise || (keepsShape.has(node.op) && operand === 0)
         ? undefined
-        : `${node.op} does not keep the shape of its operand`,
+        : `${node.op} does not keep the shape of operand ${operand}`,
     evaluate: ({ args, operand, relevance }) => like(args[operand]!, (i) => relevance.data[i]!),
     expand: ({ relevance }) => relevance,
   },
@@ -130,7 +128,7 @@ export const plainRules = {
     summary: 'shares of a sum, renormalised per sample by absolute values',
     equation: 'a·(|Σa|/(|Σa|+|Σb|)·ΣR)/Σa with a = x·R/z',
     source: 'Chefer et al., CVPR 2021',
-    attrs: denominatorAttrs,
+    attrs: { denominator: 'string', eps: 'number?' },
     unsuited: (node) => (node.op === 'add' ? undefined : `it is for sums, not for ${node.op}`),
     evaluate: evaluateCheferAdd,
     expand: expandCheferAdd,

@@ -3,14 +3,13 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
 import { activeValues, type Name, type Node, printLoc } from '../ir/graph.js';
-import { printType, sameShape } from '../ir/type.js';
+import { printType } from '../ir/type.js';
 import {
   type Composite,
   type CompositeLine,
   chooseLine,
   kindOf,
   kinds,
-  printChoice,
   type Surroundings,
 } from './composite.js';
 import { rulePrefix } from './dialect.js';
@@ -100,7 +99,7 @@ function refuse(node: Node, around: Surroundings, detail: string): never {
     .map(([name]) => name);
   throw new RelcError(
     'RELC3001',
-    `%${node.name} = ${node.op} : ${printType(node.type)}${place === '' ? '' : `  (${place})`}: ${detail}; it is ${kind === 'other' ? 'of no kind that a composite names' : `a ${kind} (${kinds[kind]})`}`,
+    `%${node.name} = ${node.op} : ${printType(node.type)}${place === '' ? '' : `  (${place})`}: ${detail}; it is of ${kind === 'other' ? 'no kind that a composite names' : `kind ${kind}: ${kinds[kind]}`}`,
     serving.length > 0
       ? `add a line to the composite, such as ["${node.op}", {"op": "${node.op}"}, rule]; rules that would serve: ${serving.join(', ')}`
       : 'no rule serves this op: rewrite the model without it, or explain a value above it',
@@ -208,12 +207,8 @@ function applyRule(
   checkSuited(node, operand, line);
   const [, , choice] = line;
   builder.loc = node.loc;
-  const result = builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {
+  return builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {
     attrs: { ...choice.params, of: node.op, to: operand },
     name: parts.nameFor(node.args[operand]!, node.name),
   });
-  if (choice.rule === 'pass' && !sameShape(builder.typeOf(node.args[operand]!).shape, node.type.shape)) {
-    throw new RelcError('RELC3002', `${printChoice(choice)} cannot pass through %${node.name} = ${node.op}`);
-  }
-  return result;
 }

@@ -4,7 +4,7 @@ import { OpProblem } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { printLoc } from '../ir/graph.js';
 import { inexpressible, translate } from './kernels/kernels.js';
-import { openScopes } from './location.js';
+import { openScopes, stackFrames } from './location.js';
 import type { Recorder } from './recorder.js';
 
 const backendName = 'relc-trace';
@@ -35,7 +35,7 @@ class TraceBackend extends tf.KernelBackend {
 
   override write(values: tf.BackendValues, _shape: number[], dtype: tf.DataType): object {
     const random = openScopes().find((name) =>
-      /^(rand|random\w*|truncatedNormal|multinomial)__op$/.test(name),
+      /^(rand|random\w*|truncatedNormal|multinomial|dropout)__op$/.test(name),
     );
     if (random !== undefined) throw randomOp(random.replace('__op', ''));
     if (dtype === 'string') throw new RelcError('RELC2001', 'a tensor of strings was made while tracing');
@@ -56,15 +56,19 @@ class TraceBackend extends tf.KernelBackend {
   }
 
   override readSync(dataId: object): tf.BackendValues {
-    const { recorder } = activeTrace();
-    if (recorder.isTraced(dataId)) throw valuesRead(recorder, dataId);
     const stored = this.stored.get(dataId);
-    if (stored === undefined) throw new Error('a tensor of an earlier trace was read');
+    if (stored === undefined) throw valuesRead(dataId);
     return stored.values;
   }
 
+  /** An asynchronous read of a traced value never ends: that it was asked for is told when the model returns. */
   override async read(dataId: object): Promise<tf.BackendValues> {
-    return this.readSync(dataId);
+    const stored = this.stored.get(dataId);
+    if (stored !== undefined) return stored.values;
+    const problem = shapeFromData() ?? valuesRead(dataId);
+    if (active === undefined) throw problem;
+    active.problem ??= problem;
+    return new Promise(() => undefined);
   }
 
   override refCount(dataId: object): number {
@@ -76,7 +80,10 @@ class TraceBackend extends tf.KernelBackend {
     if (stored !== undefined) stored.count++;
   }
 
-  override disposeData(_dataId: object): boolean {
+  override disposeData(dataId: object, force = false): boolean {
+    const stored = this.stored.get(dataId);
+    if (stored !== undefined && --stored.count > 0 && !force) return false;
+    this.stored.delete(dataId);
     return true;
   }
 
@@ -87,6 +94,8 @@ interface ActiveTrace {
   readonly recorder: Recorder;
   /** The backend that constants are computed on. */
   readonly realBackend: string;
+  /** What went wrong where it could not be thrown. */
+  problem?: RelcError;
 }
 
 let active: ActiveTrace | undefined;
@@ -96,21 +105,47 @@ function activeTrace(): ActiveTrace {
   return active;
 }
 
+/** ` (layer at file:line:col)` of the kernel that runs now, or nothing. */
+function here(): string {
+  const place = active === undefined ? '' : printLoc(active.recorder.place());
+  return place === '' ? '' : ` (${place})`;
+}
+
 function randomOp(op: string): RelcError {
-  const place = printLoc(activeTrace().recorder.place());
   return new RelcError(
     'RELC2003',
-    `${op} was called while tracing${place === '' ? '' : ` (${place})`}: its values would become constants`,
+    `${op} was called while tracing${here()}: its values would become constants`,
     'call the model for inference: without dropout, noise or sampling',
   );
 }
 
-function valuesRead(recorder: Recorder, dataId: object): RelcError {
-  const place = printLoc(recorder.place());
+function valuesRead(dataId: object): RelcError {
+  const { recorder } = active ?? {};
+  if (recorder?.isTraced(dataId) !== true) {
+    return new RelcError(
+      'RELC2002',
+      `a value that the model kept from an earlier trace was read${here()}`,
+      'keep no values that depend on an input from one call of the model to the next',
+    );
+  }
   return new RelcError(
     'RELC2002',
-    `the values of ${recorder.describe(dataId)} were read while tracing${place === '' ? '' : ` (${place})`}: they depend on an input`,
+    `the values of ${recorder.describe(dataId)} were read while tracing${here()}: they depend on an input`,
     'keep control flow and shapes independent of the values of inputs; use tf.where instead of if',
+  );
+}
+
+/** Ops of tfjs that read values because the shape of their result depends on them. */
+const readingOps = /\b((?:where|booleanMask|setdiff1d|nonMaxSuppression\w*)Async)_?\b/;
+
+/** The error where such an op reads, told by the stack: these ops open no scope. */
+function shapeFromData(): RelcError | undefined {
+  const op = readingOps.exec(stackFrames().join())?.[1];
+  if (op === undefined) return undefined;
+  return new RelcError(
+    'RELC2006',
+    `${op}${here()}: the shape of the result depends on the values of the input`,
+    'explain the part of the model before this op',
   );
 }
 
@@ -129,6 +164,23 @@ function isTensor(input: unknown): input is tf.Tensor {
   return input instanceof tf.Tensor;
 }
 
+/** Moves a literal's data to the current backend: a kernel that shares data counts references there. */
+function moveToCurrent({ dataId }: tf.Tensor): void {
+  const engine = tf.engine();
+  if (engine.state.tensorInfo.get(dataId)?.backend !== engine.backend)
+    engine.moveData(engine.backend, dataId);
+}
+
+/** Runs a kernel on constants. A transpose that changes nothing shares its data, so that a weight keeps its name. */
+function compute(
+  kernelName: string,
+  inputs: tf.NamedTensorMap,
+  attrs: tf.NamedAttrMap,
+): tf.Tensor | tf.Tensor[] {
+  const still = kernelName === 'Transpose' && (attrs.perm as number[]).every((axis, index) => axis === index);
+  return tf.engine().runKernel(still ? 'Identity' : kernelName, inputs, attrs);
+}
+
 const randomKernels = /^(Multinomial|Random|StatelessRandom|RandomGamma)/;
 
 /** What every kernel does on the shape-only backend. */
@@ -138,16 +190,17 @@ function record(kernelName: string, inputs: tf.NamedTensorInfoMap, attrs: tf.Nam
   if (randomKernels.test(kernelName)) throw randomOp(kernelName);
   if (given.every(([, input]) => !recorder.isTraced(input.dataId))) {
     return onBackend(realBackend, () => {
-      const result = tf.engine().runKernel(kernelName, inputs as tf.NamedTensorMap, attrs) as
-        | tf.Tensor
-        | tf.Tensor[];
+      for (const [, input] of given) moveToCurrent(input);
+      const result = compute(kernelName, inputs as tf.NamedTensorMap, attrs);
       return Array.isArray(result) ? result : [result];
     });
   }
   const loc = recorder.place();
   recorder.builder.loc = loc;
   try {
-    const operands = Object.fromEntries(given.map(([key, input]) => [key, recorder.operand(input)]));
+    // No graph has values without elements; tfjs has them only to be joined to others.
+    const used = given.filter(([, input]) => input.size > 0);
+    const operands = Object.fromEntries(used.map(([key, input]) => [key, recorder.operand(input)]));
     return translate(kernelName, recorder, operands, attrs).map((name) => {
       const type = recorder.typeOf(name);
       const dataId = {};
@@ -156,12 +209,7 @@ function record(kernelName: string, inputs: tf.NamedTensorInfoMap, attrs: tf.Nam
     });
   } catch (error) {
     if (!(error instanceof OpProblem)) throw error;
-    const place = printLoc(loc);
-    throw new RelcError(
-      error.code,
-      `${kernelName}${place === '' ? '' : ` (${place})`}: ${error.message}`,
-      error.hint,
-    );
+    throw new RelcError(error.code, `${kernelName}${here()}: ${error.message}`, error.hint);
   }
 }
 
@@ -212,11 +260,16 @@ export function tracing<Result>(recorder: Recorder, action: () => Result): Resul
   const realBackend = tf.getBackend();
   if (tf.findBackendFactory(backendName) === null) tf.registerBackend(backendName, () => new TraceBackend());
   registerKernels(realBackend);
-  active = { recorder, realBackend };
+  const trace: ActiveTrace = { recorder, realBackend };
+  active = trace;
   const allowAssign = forbidAssign();
   tf.engine().startScope('relc-trace__op');
   try {
-    return onBackend(backendName, action);
+    const result = onBackend(backendName, action);
+    if (trace.problem !== undefined) throw trace.problem;
+    return result;
+  } catch (error) {
+    throw trace.problem ?? error;
   } finally {
     tf.engine().endScope();
     allowAssign();

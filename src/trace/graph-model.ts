@@ -104,6 +104,22 @@ function batchOption(model: tf.GraphModel, options: ModelOptions): null | undefi
   );
 }
 
+/** Executes a model, and says in words of ours that tfjs can only do it asynchronously. */
+function execute(model: tf.GraphModel, feed: tf.NamedTensorMap, outputs: string[]): tf.Tensor | tf.Tensor[] {
+  try {
+    return model.execute(feed, outputs);
+  } catch (error) {
+    const [, node, op] = /node '(.*)', which has the dynamic op '(.*)'/.exec(String(error)) ?? [];
+    if (op === undefined) throw error;
+    throw new RelcError(
+      'RELC2006',
+      `${op} (${node}): the shape of a result, or which ops run, depends on the values of the input`,
+      'explain the part of the model before this op',
+      { cause: error },
+    );
+  }
+}
+
 /**
  * Traces a graph model.
  * @throws RelcError RELC2001..RELC2008
@@ -120,7 +136,7 @@ export function traceGraphModel(model: tf.GraphModel, options: ModelOptions): Pr
       run(tensors, recorder) {
         const feed = Object.fromEntries(names.map((name, index) => [name, tensors[index]!]));
         const outputs = model.outputs.map((output) => output.name);
-        const result = announcingNodes(model, recorder, () => model.execute(feed, outputs));
+        const result = announcingNodes(model, recorder, () => execute(model, feed, outputs));
         const list = Array.isArray(result) ? result : [result];
         return Object.fromEntries(list.map((output, index) => [outputs[index]!.replace(/:0$/, ''), output]));
       },

@@ -25,7 +25,10 @@ function announcingLayers<Result>(
   action: () => Result,
 ): Result {
   const restore: (() => void)[] = [];
+  const known = new Set<Layer>();
   const announce = (layer: Layer) => {
+    if (known.has(layer)) return;
+    known.add(layer);
     const call = layer.call;
     const own = Object.hasOwn(layer, 'call');
     layer.call = (...args) => {
@@ -82,7 +85,8 @@ function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap
   const inputs = distinct(model.inputs.map((input) => input.name));
   const specs = model.inputs.map((input, index): [string, InputSpec] => {
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
-    return [inputs[index]!, given ?? { shape: input.shape, dtype }];
+    if (given !== undefined && 'shape' in given) return [inputs[index]!, given];
+    return [inputs[index]!, { shape: given ?? input.shape, dtype }];
   });
   return inputsFrom(new Map(specs), options.batch);
 }

@@ -3,36 +3,42 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 
-const ownFiles =
-  /[/\\](?:src|dist)[/\\](?:trace|ir|rules|codegen|cli)[/\\]|[/\\](?:src|dist)[/\\]index\.[jt]s/;
-const foreignFrame = /node_modules[/\\]|node:|^native|<anonymous>/;
+const ownFiles = /^(?:src|dist)[/\\](?:(?:trace|ir|rules|codegen|cli)[/\\]|index\.[jt]s)/;
+/** Libraries and the runtime; source maps give tfjs's frames paths outside of node_modules. */
+const foreignFrame =
+  /[/\\]node_modules[/\\]|^node:|[/\\]tfjs-(?:core|layers|converter|data|backend-\w+)[/\\]src[/\\]/;
 
-/** `file:line:col` of the innermost stack frame that is the user's, or undefined. */
-export function callSite(): string | undefined {
+/** The frames of the stack, innermost first, as the runtime prints them. */
+export function stackFrames(): string[] {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 40;
   const { stack } = new Error('call site');
   Error.stackTraceLimit = limit;
-  for (const line of (stack ?? '').split('\n').slice(1)) {
-    const place = /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(line.trim())?.[1];
-    if (place === undefined || foreignFrame.test(place) || isOwn(place)) continue;
-    return shorten(place);
+  return (stack ?? '').split('\n').slice(1);
+}
+
+/** `file:line:col` of the innermost stack frame that is the user's, or undefined. */
+export function callSite(): string | undefined {
+  for (const line of stackFrames()) {
+    const frame = /\(?((?:file:|\/|[A-Za-z]:\\)[^()]*):(\d+):(\d+)\)?$/.exec(line.trim());
+    if (frame === null) continue;
+    const path = frame[1]!.startsWith('file:') ? fileURLToPath(frame[1]!) : frame[1]!;
+    if (foreignFrame.test(path) || isOwn(path)) continue;
+    return `${shorten(path)}:${frame[2]}:${frame[3]}`;
   }
   return undefined;
 }
 
-/** Frames of this package; a project that merely has a folder of the same name is not. */
-function isOwn(place: string): boolean {
-  return place.includes(ownRoot) && ownFiles.test(place.slice(place.indexOf(ownRoot) + ownRoot.length - 1));
+/** Files of this package; a project that merely has a folder of the same name is not. */
+function isOwn(path: string): boolean {
+  return path.startsWith(ownRoot) && ownFiles.test(path.slice(ownRoot.length));
 }
 
-const ownRoot = new URL('../../', import.meta.url).pathname;
+const ownRoot = fileURLToPath(new URL('../../', import.meta.url));
 
-function shorten(place: string): string {
-  const match = /^(.*):(\d+):(\d+)$/.exec(place)!;
-  const path = match[1]!.startsWith('file:') ? fileURLToPath(match[1]!) : match[1]!;
+function shorten(path: string): string {
   const short = relative(process.cwd(), path);
-  return `${short.startsWith('..') ? path : short}:${match[2]}:${match[3]}`;
+  return short.startsWith('..') ? path : short;
 }
 
 /** Names of the scopes that are open in tfjs's engine, outermost first. */

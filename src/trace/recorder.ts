@@ -4,8 +4,8 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
-import { type Attrs, type Graph, type Loc, type Name, printLoc, userName } from '../ir/graph.js';
-import { type TensorData, tensor, type Weights } from '../ir/tensor.js';
+import { type Attrs, type Graph, type Loc, type Name, type Node, printLoc, userName } from '../ir/graph.js';
+import { sizeOf, type TensorData, tensor, type Weights } from '../ir/tensor.js';
 import type { Dtype, TensorType } from '../ir/type.js';
 import { callSite, tidyPath } from './location.js';
 
@@ -30,6 +30,9 @@ export class Recorder {
   private readonly constants = new Map<string, Name>();
   private readonly idOf = new WeakMap<object, number>();
   private ids = 0;
+  private readonly active = new Set<Name>();
+  private readonly unjudged: Iterator<Node>;
+  private judged = 0;
 
   /**
    * @param weightNames  names of the model's weights by tfjs data id
@@ -42,6 +45,7 @@ export class Recorder {
   ) {
     this.builder = new GraphBuilder(graphName, forward);
     this.k = new Arithmetic(this.builder);
+    this.unjudged = this.builder.nodes.values();
   }
 
   /** Lets a tfjs data id stand for a value. */
@@ -91,6 +95,15 @@ export class Recorder {
     return this.typeOf(name).shape as readonly number[];
   }
 
+  /** Whether a value depends on no input. Every node is looked at once, for graphs may be thousands of nodes deep. */
+  isConstant(name: Name): boolean {
+    for (; this.judged < this.builder.nodes.size; this.judged++) {
+      const node: Node = this.unjudged.next().value!;
+      if (node.op === 'input' || node.args.some((arg) => this.active.has(arg))) this.active.add(node.name);
+    }
+    return !this.active.has(name);
+  }
+
   private constant(given: tf.Tensor): Name {
     const key = `${this.identify(given.dataId)}:${given.dtype}:${given.shape.join()}`;
     const known = this.constants.get(key);
@@ -110,17 +123,32 @@ export class Recorder {
   private addConstant(given: tf.Tensor): Name {
     const type = { dtype: dtypeOf(given.dtype, this.place()), shape: given.shape };
     const weight = this.weightNames.get(given.dataId);
-    const data = given.dataSync() as ArrayLike<number>;
-    if (weight === undefined) {
-      const first = data[0] ?? 0;
-      if (data.length > 0 && Array.prototype.every.call(data, (value) => value === first)) {
-        return this.builder.splat(first, type, 'c');
-      }
-      if (data.length <= inlineElements && Array.prototype.every.call(data, Number.isFinite)) {
-        return this.builder.add('constant', [], { attrs: { value: Array.from(data) }, type, name: 'c' });
-      }
+    const data = tensor(given.shape, given.dataSync() as ArrayLike<number>, type.dtype);
+    if (weight !== undefined) return this.addParam(weight, type, data);
+    return this.addValues(type, data, (given as Partial<tf.Variable>).name);
+  }
+
+  /** A constant that is no weight of the model, in its shortest form. */
+  private addValues(type: TensorType, value: TensorData, variable?: string): Name {
+    const { data } = value;
+    const first = data[0] ?? 0;
+    if (data.length > 0 && data.every((element) => element === first)) {
+      return this.builder.splat(first, type, 'c');
     }
-    return this.addParam(weight ?? this.nameCaptured(given), type, tensor(given.shape, data, type.dtype));
+    if (variable === undefined && repeatsFirstRow(value)) return this.addSpread(type, value);
+    if (data.length <= inlineElements && data.every(Number.isFinite)) {
+      return this.builder.add('constant', [], { attrs: { value: Array.from(data) }, type, name: 'c' });
+    }
+    return this.addParam(variable ?? this.nameOfPlace(), type, value);
+  }
+
+  /** Equal rows are one row spread: a constant that was tiled along the batch then grows with it. */
+  private addSpread(type: TensorType, { data, dtype, shape }: TensorData): Name {
+    const rest = shape.slice(1);
+    const row = tensor(rest, data.subarray(0, sizeOf(rest)), dtype);
+    const source = this.addValues({ dtype, shape: rest }, row);
+    const axes = rest.map((_, axis) => axis + 1);
+    return this.k.broadcast(source, axes, type);
   }
 
   /** Stores `data` under a key made unique, with a `param` of the same name. */
@@ -131,11 +159,10 @@ export class Recorder {
     return this.builder.add('param', [], { attrs: { key }, type, name: userName(key), loc: {} });
   }
 
-  /** A captured tensor is named after its variable, else after the place that first uses it. */
-  private nameCaptured(given: tf.Tensor): string {
-    const { name } = given as Partial<tf.Variable>;
+  /** A captured tensor that is no variable is named after the place that first uses it. */
+  private nameOfPlace(): string {
     const { layer, site } = this.place();
-    return name ?? (layer === undefined ? undefined : `${layer}/constant`) ?? site ?? 'constant';
+    return layer === undefined ? (site ?? 'constant') : `${layer}/constant`;
   }
 
   finish(outputs: Graph['outputs']): { graph: Graph; weights: Weights } {
@@ -152,4 +179,10 @@ export function dtypeOf(dtype: string, loc: Loc): Dtype {
     'RELC2001',
     `a tensor of dtype ${dtype} was traced${place === '' ? '' : ` (${place})`}; expected float32, int32 or bool`,
   );
+}
+
+/** Whether there are several rows along axis 0, all equal. */
+function repeatsFirstRow({ data, shape }: TensorData): boolean {
+  const size = sizeOf(shape.slice(1));
+  return size < data.length && data.every((value, i) => value === data[i % size]);
 }

@@ -1,8 +1,7 @@
 // The plan of an explainer on tfjs: statements of a load phase and of a run, each with what is dead after it.
-
 import { blaming } from '../../ir/check.js';
 import type { Dialect } from '../../ir/dialect.js';
-import { attrNumber, OpProblem } from '../../ir/dialect.js';
+import { attrNumber, numbersOf, OpProblem } from '../../ir/dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../../ir/graph.js';
 import { alignedShape } from '../../ir/ops/movement.js';
 import { call, type Expression, literal, shapeOf, value } from '../../ir/spelling.js';
@@ -49,13 +48,13 @@ class Planner {
 
   /**
    * An elementwise op takes operands inline as long as one of them has the full shape; an inlined view takes its
-   * operand inline too; any other op needs tensors.
+   * operand inline too; any other op needs tensors, and so do results in integers: a number would make them floats.
    */
   private noteUses(node: Node): void {
     const inlined = node.args.filter((arg) => isInlined(nodeOf(this.graph, arg)));
     if (isInlined(node) && !this.materialised.has(node.name)) return;
     const elementwise = this.dialect[node.op]?.traits?.elementwise === true;
-    const takesAll = elementwise && inlined.length < node.args.length;
+    const takesAll = elementwise && node.type.dtype !== 'i32' && inlined.length < node.args.length;
     for (const name of takesAll ? [] : inlined) this.materialised.add(name);
   }
 
@@ -114,8 +113,9 @@ class Planner {
           'leave it out of what is emitted',
         );
       }
-      const written = spelling(node, { typeOf: (name) => nodeOf(this.graph, name).type });
-      return this.inlineIn(written);
+      const written = this.inlineIn(spelling(node, { typeOf: (name) => nodeOf(this.graph, name).type }));
+      // A value of its own, for the operand may be disposed of first
+      return written.kind === 'value' ? call('tf.clone', written) : written;
     });
   }
 
@@ -138,15 +138,20 @@ class Planner {
   /** A number for a constant; for a view its operand with 1s on the axes it lacks: tfjs broadcasts the rest. */
   private inlined(node: Node): Expression {
     if (isSplat(node)) return literal(attrNumber(node.attrs.value) === undefined ? 0 : node.attrs.value!);
-    const source = nodeOf(this.graph, node.args[0]!);
-    const operand = this.inlineIn(value(source.name));
-    if (operand.kind === 'literal') return operand;
-    const aligned = alignedShape(source.type, node);
+    let axes = numbersOf(node.attrs, 'axes');
+    let source = nodeOf(this.graph, node.args[0]!);
+    while (!this.isWritten(source) && source.op === 'broadcast') {
+      const outer = axes;
+      axes = numbersOf(source.attrs, 'axes').map((axis) => outer[axis]!);
+      source = nodeOf(this.graph, source.args[0]!);
+    }
+    if (!this.isWritten(source)) return this.inlined(source);
+    const aligned = alignedShape(source.type, { ...node, attrs: { axes } });
     const leading = aligned.length - source.type.shape.length;
     const trailing =
       aligned.slice(leading).join() === source.type.shape.join() &&
       aligned.slice(0, leading).every((dim) => dim === 1);
-    return trailing ? operand : call('tf.reshape', operand, shapeOf(aligned));
+    return trailing ? value(source.name) : call('tf.reshape', value(source.name), shapeOf(aligned));
   }
 }
 

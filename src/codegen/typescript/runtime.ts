@@ -2,9 +2,13 @@
 import * as tf from '@tensorflow/tfjs';
 
 type Pair = [number, number];
+/** A tensor, or one number for every element. */
+type Operand = tf.Tensor | number;
+
+const product = (extents: number[]) => extents.reduce((a, b) => a * b, 1);
 
 /** r / den(z): the stabilised quotient of a relevance rule. */
-export function quotient(r: tf.Tensor, z: tf.Tensor, mode: string, epsilon: number | tf.Tensor): tf.Tensor {
+export function quotient(r: Operand, z: Operand, mode: string, epsilon: Operand): tf.Tensor {
   return tf.tidy(() => {
     const positive = () => tf.greaterEqual(z, 0);
     switch (mode) {
@@ -50,35 +54,29 @@ export function stridedSlice(x: tf.Tensor, begin: number[], size: number[], stri
 
 /** x with `interior` zeros between its elements, axis by axis. */
 export function dilate(x: tf.Tensor, interior: number[]): tf.Tensor {
-  return tf.tidy(() => {
-    const split = x.shape.flatMap((extent) => [extent, 1]);
-    const widths = interior.flatMap((gap): Pair[] => [
-      [0, 0],
-      [0, gap],
-    ]);
-    const spread = x.shape.map((extent, axis) => extent * (interior[axis]! + 1));
-    const size = spread.map((extent, axis) => extent - interior[axis]!);
-    const zeros = x.shape.map(() => 0);
-    return tf.slice(tf.reshape(padded(tf.reshape(x, split), widths), spread), zeros, size);
-  });
+  return tf.tidy(() => interior.reduce(dilatedAlong, tf.clone(x)));
 }
 
-/** Zero padding; axes that have none are merged, for some backends pad only a few axes. */
-function padded(x: tf.Tensor, widths: Pair[]): tf.Tensor {
-  const shape: number[] = [];
-  const merged: Pair[] = [];
-  x.shape.forEach((extent, axis) => {
-    const [low, high] = widths[axis]!;
-    const previous = merged.at(-1);
-    if (low === 0 && high === 0 && previous !== undefined && previous[0] === 0 && previous[1] === 0) {
-      shape[shape.length - 1]! *= extent;
-    } else {
-      shape.push(extent);
-      merged.push([low, high]);
-    }
-  });
-  const result = x.shape.map((extent, axis) => extent + widths[axis]![0] + widths[axis]![1]);
-  return tf.reshape(tf.pad(tf.reshape(x, shape), merged), result);
+/** x with `gap` zeros between its elements along `axis`: rank-2 padding, for some backends pad no more than six axes. */
+function dilatedAlong(x: tf.Tensor, gap: number, axis: number): tf.Tensor {
+  if (gap === 0) return x;
+  const [outer, inner] = [product(x.shape.slice(0, axis)), product(x.shape.slice(axis + 1))];
+  const extent = x.shape[axis]!;
+  const spread = extent * (gap + 1) - gap;
+  const rows = tf.pad(tf.reshape(x, [outer * extent, inner]), [
+    [0, 0],
+    [0, gap * inner],
+  ]);
+  const whole = tf.reshape(rows, [outer, (spread + gap) * inner]);
+  const shape = x.shape.map((old, i) => (i === axis ? spread : old));
+  return tf.reshape(tf.slice(whole, [0, 0], [outer, spread * inner]), shape);
+}
+
+/** `value` around the spatial axes of [n, …spatial, c]. */
+function surrounded(x: tf.Tensor, padding: Pair[], value: number): tf.Tensor {
+  return padding.some(([low, high]) => low > 0 || high > 0)
+    ? tf.pad(x, [[0, 0], ...padding, [0, 0]] as Pair[], value)
+    : x;
 }
 
 const explicit = (padding: Pair[]) =>
@@ -153,13 +151,10 @@ function conv3d(
   groups: number,
 ): tf.Tensor {
   if (groups > 1) return grouped(x, w, groups, (xs, ws) => conv3d(xs, ws, strides, padding, dilations, 1));
-  const around = padding.some(([low, high]) => low > 0 || high > 0)
-    ? tf.pad(x, [[0, 0], ...padding, [0, 0]] as Pair[])
-    : x;
   const dilated = dilations.some((step) => step > 1);
   const steps = (dilated ? [1, 1, 1] : strides) as [number, number, number];
   const dense = tf.conv3d(
-    x.rank === 5 ? (around as tf.Tensor5D) : (x as tf.Tensor5D),
+    surrounded(x, padding, 0) as tf.Tensor5D,
     w as tf.Tensor5D,
     steps,
     'valid',
@@ -184,15 +179,86 @@ function grouped(
   );
 }
 
+type Triple = [number, number, number];
+
+/** Runs `pool` on two spatial axes, the first of extent 1, where x has one. */
+function onPlane(
+  x: tf.Tensor,
+  window: number[],
+  strides: number[],
+  padding: Pair[],
+  pool: (x: tf.Tensor4D, window: Pair, strides: Pair, padding: Pair[]) => tf.Tensor,
+): tf.Tensor {
+  if (window.length === 2) return pool(x as tf.Tensor4D, window as Pair, strides as Pair, padding);
+  return tf.tidy(() => {
+    const [n, width, channels] = x.shape as Triple;
+    const row = tf.reshape<tf.Rank.R4>(x, [n, 1, width, channels]);
+    const pooled = pool(row, [1, window[0]!], [1, strides[0]!], [[0, 0], padding[0]!]);
+    return tf.reshape(pooled, [n, pooled.shape[2]!, channels]);
+  });
+}
+
 export function maxPool(x: tf.Tensor, window: number[], strides: number[], padding: Pair[]): tf.Tensor {
-  return tf.maxPool(x as tf.Tensor4D, window as Pair, strides as Pair, explicit(padding));
+  if (window.length < 3) {
+    return onPlane(x, window, strides, padding, (plane, size, steps, pad) =>
+      tf.maxPool(plane, size, steps, explicit(pad)),
+    );
+  }
+  return tf.tidy(() => {
+    const around = surrounded(x, padding, Number.NEGATIVE_INFINITY) as tf.Tensor5D;
+    return tf.maxPool3d(around, window as Triple, strides as Triple, 'valid');
+  });
 }
 
+/** The mean of the part of each window that lies inside the picture. */
 export function avgPool(x: tf.Tensor, window: number[], strides: number[], padding: Pair[]): tf.Tensor {
-  return tf.avgPool(x as tf.Tensor4D, window as Pair, strides as Pair, explicit(padding));
+  if (window.length < 3) {
+    return onPlane(x, window, strides, padding, (plane, size, steps, pad) =>
+      tf.avgPool(plane, size, steps, explicit(pad)),
+    );
+  }
+  return tf.tidy(() => {
+    const pool = (whole: tf.Tensor) => {
+      const around = surrounded(whole, padding, 0) as tf.Tensor5D;
+      return tf.avgPool3d(around, window as Triple, strides as Triple, 'valid');
+    };
+    return tf.div(pool(x), pool(tf.onesLike(x)));
+  });
 }
 
-/** Sends each element of r to the place of x that won the maximum of its window, the first among equals. */
+/** Every place in a window, row by row. */
+function placesIn(window: number[]): number[][] {
+  return window.reduce<number[][]>(
+    (places, extent) => places.flatMap((place) => Array.from({ length: extent }, (_, at) => [...place, at])),
+    [[]],
+  );
+}
+
+/** x taken apart along an axis: its every step-th slices from 0, from 1, …; `step` divides the extent. */
+function takenApart(x: tf.Tensor, step: number, axis: number): tf.Tensor[] {
+  if (step === 1) return [x];
+  const shape = x.shape.map((extent, i) => (i === axis ? extent / step : extent));
+  const inner = product(shape.slice(axis + 1));
+  const rows = tf.reshape(x, [product(shape.slice(0, axis + 1)), step * inner]);
+  return tf.split(rows, step, 1).map((part) => tf.reshape(part, shape));
+}
+
+/** The inverse of taking apart. */
+function interleaved(parts: tf.Tensor[], axis: number): tf.Tensor {
+  if (parts.length === 1) return parts[0]!;
+  const { shape } = parts[0]!;
+  const rows = parts.map((part) => tf.reshape(part, [product(shape.slice(0, axis + 1)), -1]));
+  return tf.reshape(
+    tf.concat(rows, 1),
+    shape.map((extent, i) => (i === axis ? extent * parts.length : extent)),
+  );
+}
+
+/**
+ * Sends each element of r to the place of x that won the maximum of its window, the first among equals. Written out,
+ * for tfjs's own kernel is wrong on some backends: x in parts by the remainder of its places after the strides, then
+ * place by place of the window what has not found its winner yet.
+ */
 export function maxUnpool(
   x: tf.Tensor,
   r: tf.Tensor,
@@ -201,9 +267,36 @@ export function maxUnpool(
   padding: Pair[],
 ): tf.Tensor {
   return tf.tidy(() => {
-    const output = maxPool(x, window, strides, padding);
-    const attrs = { filterSize: window, strides, pad: explicit(padding) } as unknown as tf.NamedAttrMap;
-    return tf.engine().runKernel('MaxPoolGrad', { dy: r, input: x, output }, attrs) as tf.Tensor;
+    const spatial = strides.map((step, i) => ({ step, axis: i + 1 }));
+    const whole = padding.map(([low, high], i): Pair => {
+      const extent = low + x.shape[i + 1]! + high;
+      return [low, high + ((strides[i]! - (extent % strides[i]!)) % strides[i]!)];
+    });
+    const around = surrounded(x, whole, Number.NEGATIVE_INFINITY);
+    const parts = spatial.reduce(
+      (grid, { step, axis }) => grid.flatMap((part) => takenApart(part, step, axis)),
+      [around],
+    );
+    const sums = parts.map((part) => tf.zerosLike(part));
+    const highest = maxPool(x, window, strides, padding);
+    let waiting = r;
+    for (const place of placesIn(window)) {
+      const at = place.reduce((index, offset, i) => index * strides[i]! + (offset % strides[i]!), 0);
+      const begin = [0, ...place.map((offset, i) => Math.floor(offset / strides[i]!)), 0];
+      const tap = tf.slice(parts[at]!, begin, r.shape);
+      const won = tf.mul(waiting, tf.cast(tf.equal(tap, highest), 'float32'));
+      waiting = tf.sub(waiting, won);
+      const widths = begin.map((low, axis): Pair => [low, parts[at]!.shape[axis]! - low - r.shape[axis]!]);
+      sums[at] = tf.add(sums[at]!, surrounded(won, widths.slice(1, -1), 0));
+    }
+    const joined = spatial.reduceRight(
+      (grid, { step, axis }) =>
+        Array.from({ length: grid.length / step }, (_, i) =>
+          interleaved(grid.slice(i * step, (i + 1) * step), axis),
+        ),
+      sums,
+    );
+    return tf.slice(joined[0]!, [0, ...padding.map(([low]) => low), 0], x.shape);
   });
 }
 
@@ -257,8 +350,6 @@ export function scatterAdd(updates: tf.Tensor, indices: tf.Tensor, axis: number,
   });
 }
 
-const product = (extents: number[]) => extents.reduce((a, b) => a * b, 1);
-
 /** A product of two factors, `bhqd,bhkd->bhqk`, as rank-2 products: the form that every backend is fast at. */
 export function einsum(equation: string, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   const [left, right, out] = equation.split(/,|->/) as [string, string, string];
@@ -283,11 +374,10 @@ export function einsum(equation: string, a: tf.Tensor, b: tf.Tensor): tf.Tensor 
     const [m, k, n] = [size(rows), size(inner), size(columns)];
     const as = arranged(a, left, [...shared, ...rows, ...inner], [batch, m, k]);
     const bs = arranged(b, right, [...shared, ...inner, ...columns], [batch, k, n]);
+    const page = (x: tf.Tensor, i: number, shape: Pair) =>
+      tf.reshape<tf.Rank.R2>(batch === 1 ? x : tf.slice(x, [i, 0, 0], [1, ...shape]), shape);
     const products = Array.from({ length: batch }, (_, i) =>
-      tf.matMul(
-        tf.reshape(tf.slice(as, [i, 0, 0], [1, m, k]), [m, k]),
-        tf.reshape(tf.slice(bs, [i, 0, 0], [1, k, n]), [k, n]),
-      ),
+      tf.matMul(page(as, i, [m, k]), page(bs, i, [k, n])),
     );
     const whole = products.length === 1 ? products[0]! : tf.stack(products);
     const order = [...shared, ...rows, ...columns];

@@ -1,5 +1,5 @@
 // Activations: elementwise non-linearities that relevance passes through.
-import { numberOf, type OpDefinition } from '../dialect.js';
+import { neverNegative, numberOf, type OpDefinition } from '../dialect.js';
 import { erf } from './arithmetic.js';
 import { activation, elementwise, whereAboveZero } from './elementwise.js';
 
@@ -15,6 +15,7 @@ export const activationOps = {
     'tf.relu',
     (x) => Math.max(x, 0),
     ({ k, g, x }) => k.mul(g, k.unary('step', x)),
+    { nonnegative: neverNegative },
   ),
   clip: activation(
     'x held between min and max',
@@ -22,7 +23,7 @@ export const activationOps = {
     'tf.clipByValue',
     (x, _y, _z, attrs) => Math.min(Math.max(x, numberOf(attrs, 'min')), numberOf(attrs, 'max')),
     ({ k, g, x, z }) => k.builder.add('select', [k.binary('equal', x, z), g, k.constant(0, g)]),
-    { attrs: { min: 'number', max: 'number' } },
+    { attrs: { min: 'number', max: 'number' }, nonnegative: (attrs) => numberOf(attrs, 'min') >= 0 },
   ),
   leaky_relu: activation(
     'x, or alpha·x where negative',
@@ -53,14 +54,26 @@ export const activationOps = {
       return whereAboveZero(chain, k.scale(g, seluScale), below);
     },
   ),
-  sigmoid: activation('1 / (1 + e⁻ˣ)', 'Sigmoid', 'tf.sigmoid', sigmoid, ({ k, g, z }) =>
-    k.mul(g, k.mul(z, k.sub(k.constant(1, z), z))),
+  sigmoid: activation(
+    '1 / (1 + e⁻ˣ)',
+    'Sigmoid',
+    'tf.sigmoid',
+    sigmoid,
+    ({ k, g, z }) => k.mul(g, k.mul(z, k.sub(k.constant(1, z), z))),
+    { nonnegative: neverNegative },
   ),
   tanh: activation('tanh x', 'Tanh', 'tf.tanh', Math.tanh, ({ k, g, z }) =>
     k.mul(g, k.sub(k.constant(1, z), k.unary('square', z))),
   ),
-  softplus: activation('ln(1 + eˣ)', 'Softplus', 'tf.softplus', softplus, ({ k, g, x }) =>
-    k.mul(g, k.unary('sigmoid', x)),
+  softplus: activation(
+    'ln(1 + eˣ)',
+    'Softplus',
+    'tf.softplus',
+    softplus,
+    ({ k, g, x }) => k.mul(g, k.unary('sigmoid', x)),
+    {
+      nonnegative: neverNegative,
+    },
   ),
   gelu: activation(
     'x · Φ(x), by erf',

@@ -11,7 +11,8 @@ import { forEachTap, groupsOf, type Window, windowOf, windowOutput } from './win
 const attrs: AttrSchema = { strides: 'numbers', padding: 'pairs', dilations: 'numbers?', groups: 'number?' };
 
 function expectBias(bias: TensorType | undefined, channels: number): void {
-  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== channels)) {
+  if (bias === undefined) return;
+  if (bias.dtype !== 'f32' || bias.shape.length !== 1 || bias.shape[0] !== channels) {
     throw wrongShape(`the bias is ${printType(bias)}, expected f32[${channels}]`);
   }
 }
@@ -31,6 +32,7 @@ function kernelOf(w: TensorType, nodeAttrs: Attrs, inputs: number): { window: Wi
 
 function inferConv([x, w, bias]: readonly TensorType[], nodeAttrs: Attrs): TensorType {
   expectDtype(x!, 0, 'f32');
+  expectDtype(w!, 1, 'f32');
   expectRank(w!, 1, x!.shape.length);
   const { window, outputs } = kernelOf(w!, nodeAttrs, x!.shape.at(-1) as number);
   expectBias(bias, outputs);
@@ -44,6 +46,7 @@ function inferTranspose(
   declared: TensorType | undefined,
 ): TensorType {
   const type = stated(declared);
+  expectDtype(z!, 0, 'f32');
   const forward = inferConv([type, w!], nodeAttrs);
   if (forward.shape.join() !== z!.shape.join()) {
     throw wrongShape(

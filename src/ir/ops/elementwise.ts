@@ -1,6 +1,13 @@
 // How an elementwise op's whole entry is made from its scalar function and its derivatives.
 import { Arithmetic } from '../arithmetic.js';
-import { type AttrSchema, type OpDefinition, OpProblem, type OpTraits, type VjpContext } from '../dialect.js';
+import {
+  type AttrSchema,
+  type OpDefinition,
+  OpProblem,
+  type OpTraits,
+  type SignRule,
+  type VjpContext,
+} from '../dialect.js';
 import type { Attrs, Name } from '../graph.js';
 import { type Spelling, spelled } from '../spelling.js';
 import { allocate } from '../tensor.js';
@@ -23,6 +30,7 @@ export interface Elementwise {
   readonly operands: readonly string[];
   readonly attrs?: AttrSchema;
   readonly traits?: OpTraits;
+  readonly nonnegative?: SignRule;
   /** The scalar function; `round` rounds to f32 in single precision and is for functions of several steps. */
   readonly scalar: (x: number, y: number, z: number, attrs: Attrs, round: (v: number) => number) => number;
   /** g · ∂f/∂operand, one for each operand; null where there is none. */
@@ -50,6 +58,7 @@ export function elementwise(spec: Elementwise): OpDefinition {
     operands: spec.operands,
     ...(spec.attrs ? { attrs: spec.attrs } : {}),
     traits: { elementwise: true, ...spec.traits },
+    ...(spec.nonnegative ? { nonnegative: spec.nonnegative } : {}),
     infer: (args) => inferElementwise(spec, args),
     evaluate(args, node, context) {
       const result = allocate(node.type.dtype, concreteShape(node.type), context.precision);

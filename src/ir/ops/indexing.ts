@@ -1,6 +1,6 @@
 // Indexing: gather, its transpose, one-hot vectors and arg-max.
 import type { Arithmetic } from '../arithmetic.js';
-import { numberOf, type OpDefinition, OpProblem } from '../dialect.js';
+import { neverNegative, numberOf, type OpDefinition, OpProblem } from '../dialect.js';
 import { call, literal, shapeOf, spelled, value } from '../spelling.js';
 import { allocate, type NumberArray, sizeOf } from '../tensor.js';
 import { concreteShape, printType } from '../type.js';
@@ -68,6 +68,7 @@ export const indexingOps = {
       checkAxis(axis, type.shape.length);
       expectDtype(indices!, 1, 'i32');
       const picked = [...type.shape.slice(0, axis), ...indices!.shape, ...type.shape.slice(axis + 1)];
+      expectDtype(updates!, 0, type.dtype);
       if (picked.join() !== updates!.shape.join()) {
         throw wrongShape(`operand 0 is ${printType(updates!)}, expected shape [${picked}]`);
       }
@@ -97,6 +98,7 @@ export const indexingOps = {
     summary: 'a new last axis, 1 at the index and 0 elsewhere',
     operands: ['indices'],
     attrs: { depth: 'number' },
+    nonnegative: neverNegative,
     infer([indices], attrs) {
       expectDtype(indices!, 0, 'i32');
       return { dtype: 'f32', shape: [...indices!.shape, numberOf(attrs, 'depth')] };

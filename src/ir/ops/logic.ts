@@ -1,6 +1,6 @@
 // Comparisons, logic, selection and casts.
 import { Arithmetic } from '../arithmetic.js';
-import { type OpDefinition, OpProblem } from '../dialect.js';
+import { keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
 import type { Node } from '../graph.js';
 import { call, literal, spelled, value } from '../spelling.js';
 import { allocate } from '../tensor.js';
@@ -26,6 +26,7 @@ export const logicOps = {
     summary: 'y where the condition holds, else z',
     operands: ['condition', 'y', 'z'],
     traits: { elementwise: true },
+    nonnegative: keepsSign,
     infer(args) {
       expectSameShape(args);
       expectDtype(args[0]!, 0, 'bool');

@@ -90,7 +90,9 @@ function inferPad(x: TensorType, attrs: Attrs): TensorType {
   const shape = x.shape.map((extent, axis): Dim => {
     if (low[axis] === 0 && high[axis] === 0 && interior[axis] === 0) return extent;
     const size = fixedDim(extent, 'padding of the batch axis');
-    if (low[axis]! < 0 || high[axis]! < 0) throw new OpProblem('RELC1005', 'padding cannot be negative');
+    if ([low, high, interior].some((counts) => counts[axis]! < 0)) {
+      throw new OpProblem('RELC1005', 'padding cannot be negative');
+    }
     return low[axis]! + size + (size - 1) * interior[axis]! + high[axis]!;
   });
   return { dtype: x.dtype, shape };
@@ -265,6 +267,7 @@ export const movementOps = {
     operands: ['x'],
     attrs: { low: 'numbers', high: 'numbers', interior: 'numbers?', value: 'number?' },
     traits: routes,
+    nonnegative: (attrs, operands) => operands.every(Boolean) && numberOf(attrs, 'value', 0) >= 0,
     infer: ([x], attrs) => inferPad(x!, attrs),
     evaluate([x], node, context) {
       const shape = concreteShape(node.type);

@@ -1,7 +1,7 @@
 // Pools over windows, channels last, and the routing of a maximum.
 import { Arithmetic } from '../arithmetic.js';
 import type { GraphBuilder } from '../builder.js';
-import { type AttrSchema, numbersOf, type OpDefinition } from '../dialect.js';
+import { type AttrSchema, keepsSign, numbersOf, type OpDefinition } from '../dialect.js';
 import type { Attrs, Name, Node } from '../graph.js';
 import { call, literal, value } from '../spelling.js';
 import { allocate, sizeOf, type TensorData } from '../tensor.js';
@@ -21,7 +21,18 @@ function inferPool(x: TensorType, nodeAttrs: Attrs): TensorType {
     throw wrongShape(`operand 0 is ${printType(x)}, expected [n, ${window.size.length} spatial axes, c]`);
   }
   const spatial = windowOutput(window, x.shape.slice(1, -1));
+  expectOverlap(window, x.shape.slice(1, -1) as number[], spatial);
   return { dtype: 'f32', shape: [x.shape[0]!, ...spatial, x.shape.at(-1)!] };
+}
+
+/** The first and the last window must hold a part of the picture: the maximum of nothing is no number. */
+function expectOverlap(window: Window, spatial: readonly number[], pooled: readonly number[]): void {
+  for (const [axis, [low]] of window.padding.entries()) {
+    const last = (pooled[axis]! - 1) * window.strides[axis]! - low;
+    if (low >= window.size[axis]! || last >= spatial[axis]!) {
+      throw wrongShape(`axis ${axis + 1}: a window of ${window.size[axis]} would lie in the padding alone`);
+    }
+  }
 }
 
 /** Calls `visit(output element, input element)` for each tap inside the picture, channel by channel. */
@@ -122,6 +133,7 @@ export const poolingOps = {
     summary: 'the maximum of each window; its derivative goes to the first winner',
     operands: ['x'],
     attrs,
+    nonnegative: keepsSign,
     infer: ([x], nodeAttrs) => inferPool(x!, nodeAttrs),
     evaluate([x], node, { precision }) {
       const shape = concreteShape(node.type);
@@ -141,6 +153,7 @@ export const poolingOps = {
     attrs,
     infer([x, r], nodeAttrs) {
       const pooled = inferPool(x!, nodeAttrs);
+      expectDtype(r!, 1, 'f32');
       if (pooled.shape.join() !== r!.shape.join()) {
         throw wrongShape(`operand 1 is ${printType(r!)}, expected ${printType(pooled)}`);
       }
@@ -159,6 +172,7 @@ export const poolingOps = {
     summary: 'the mean of the part of each window that lies inside the picture',
     operands: ['x'],
     attrs,
+    nonnegative: keepsSign,
     infer: ([x], nodeAttrs) => inferPool(x!, nodeAttrs),
     evaluate([x], node, { precision }) {
       const shape = concreteShape(node.type);

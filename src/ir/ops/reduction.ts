@@ -1,6 +1,14 @@
 // Reductions over axes, softmax, and batch normalization with constant statistics.
 import { Arithmetic } from '../arithmetic.js';
-import { numberOf, numbersOf, type OpDefinition, OpProblem, type VjpContext } from '../dialect.js';
+import {
+  keepsSign,
+  neverNegative,
+  numberOf,
+  numbersOf,
+  type OpDefinition,
+  OpProblem,
+  type VjpContext,
+} from '../dialect.js';
 import type { Attrs, Name } from '../graph.js';
 import { call, literal, type Spelling, spelled, value } from '../spelling.js';
 import { allocate, type Precision, sizeOf, type TensorData } from '../tensor.js';
@@ -47,7 +55,7 @@ function vjpMax({ builder, node, cotangent }: VjpContext): Name {
   const k = new Arithmetic(builder);
   const [x] = node.args;
   const type = builder.typeOf(x!);
-  const axes = numbersOf(node.attrs, 'axes');
+  const axes = [...numbersOf(node.attrs, 'axes')].sort((a, b) => a - b);
   const kept = type.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const perm = [...kept, ...axes];
   const count = sizeOf(axes.map((axis) => type.shape[axis] as number));
@@ -117,6 +125,7 @@ export const reductionOps = {
     summary: 'the sum over axes, which disappear',
     operands: ['x'],
     attrs: { axes: 'numbers' },
+    nonnegative: keepsSign,
     infer: inferReduction,
     evaluate: ([x], node, { precision }) =>
       reduce(x!, numbersOf(node.attrs, 'axes'), precision, 0, (a, b) => a + b),
@@ -127,6 +136,7 @@ export const reductionOps = {
     summary: 'the mean over axes, which disappear',
     operands: ['x'],
     attrs: { axes: 'numbers' },
+    nonnegative: keepsSign,
     infer: inferReduction,
     evaluate([x], node, { precision }) {
       const axes = numbersOf(node.attrs, 'axes');
@@ -147,6 +157,7 @@ export const reductionOps = {
     summary: 'the maximum over axes, which disappear; its derivative goes to the first winner',
     operands: ['x'],
     attrs: { axes: 'numbers' },
+    nonnegative: keepsSign,
     infer: inferReduction,
     evaluate: ([x], node, { precision }) =>
       reduce(x!, numbersOf(node.attrs, 'axes'), precision, Number.NEGATIVE_INFINITY, Math.max),
@@ -157,6 +168,7 @@ export const reductionOps = {
     summary: 'eˣ / Σ eˣ along an axis',
     operands: ['x'],
     attrs: { axis: 'number' },
+    nonnegative: neverNegative,
     infer: inferSoftmax,
     evaluate([x], node, { precision }) {
       const result = allocate('f32', x!.shape, precision);

@@ -1,31 +1,46 @@
 // The two ops that relevance brings with it: the stabilised quotient and the fan-out sum.
-import { attrNumber, type OpDefinition } from '../dialect.js';
+import { attrNumber, keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
 import { call, literal, value } from '../spelling.js';
 import { allocate } from '../tensor.js';
 import { concreteShape } from '../type.js';
 import { elementwise } from './elementwise.js';
-import { stabilisedQuotient } from './quotient.js';
+import { denominatorModes, stabilisedQuotient } from './quotient.js';
 import { expectDtype, expectSameShape } from './shapes.js';
 
+const quotient = elementwise({
+  summary:
+    'r / den(z), the stabilised quotient of a relevance rule; a third operand is an ε for each element',
+  operands: ['r', 'z', 'epsilon?'],
+  operand: 'f32',
+  attrs: { mode: 'string', eps: 'number?' },
+  scalar: (r, z, epsilon, attrs, round) =>
+    stabilisedQuotient(r, z, attrs.mode as string, attrNumber(attrs.eps) ?? epsilon, round),
+  tfjs: (node) => {
+    const [r, z, epsilon] = node.args;
+    const eps = epsilon === undefined ? literal(node.attrs.eps ?? 0) : value(epsilon);
+    return call('rt.quotient', value(r!), value(z!), literal(node.attrs.mode!), eps);
+  },
+});
+
 export const relevanceOps = {
-  quotient: elementwise({
-    summary:
-      'r / den(z), the stabilised quotient of a relevance rule; a third operand is an ε for each element',
-    operands: ['r', 'z', 'epsilon?'],
-    operand: 'f32',
-    attrs: { mode: 'string', eps: 'number?' },
-    scalar: (r, z, epsilon, attrs, round) =>
-      stabilisedQuotient(r, z, attrs.mode as string, attrNumber(attrs.eps) ?? epsilon, round),
-    tfjs: (node) => {
-      const [r, z, epsilon] = node.args;
-      const eps = epsilon === undefined ? literal(node.attrs.eps ?? 0) : value(epsilon);
-      return call('rt.quotient', value(r!), value(z!), literal(node.attrs.mode!), eps);
+  quotient: {
+    ...quotient,
+    infer(args, attrs, declared) {
+      const modes: readonly string[] = denominatorModes;
+      if (!modes.includes(attrs.mode as string)) {
+        throw new OpProblem('RELC1005', `mode is "${attrs.mode}", expected one of ${modes.join(', ')}`);
+      }
+      if (attrs.eps !== undefined && args.length === 3) {
+        throw new OpProblem('RELC1005', 'eps is given as an attribute and as an operand');
+      }
+      return quotient.infer(args, attrs, declared);
     },
-  }),
+  },
   accumulate: {
     summary: 'the sum of what came back to one value from its users, where Clone used to stand',
     operands: ['r', 'r*'],
     traits: { elementwise: true },
+    nonnegative: keepsSign,
     infer(args) {
       expectSameShape(args);
       args.forEach((type, index) => {

@@ -1,10 +1,10 @@
 // Resizing pictures: linear maps along rows and columns, and their transpose.
-import { type AttrSchema, type OpDefinition, OpProblem } from '../dialect.js';
+import { type AttrSchema, keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
 import type { Attrs, Node } from '../graph.js';
 import { call, literal, value } from '../spelling.js';
 import { allocate, type TensorData } from '../tensor.js';
 import { concreteShape, printType, type TensorType } from '../type.js';
-import { expectRank, stated, wrongShape } from './shapes.js';
+import { expectDtype, expectRank, stated, wrongShape } from './shapes.js';
 
 const attrs: AttrSchema = { mode: 'string', align_corners: 'boolean?', half_pixel: 'boolean?' };
 
@@ -35,12 +35,22 @@ export function resizeTaps(from: number, to: number, nodeAttrs: Attrs): Taps[] {
   });
 }
 
-function checkResize(from: TensorType, to: TensorType, nodeAttrs: Attrs): void {
-  expectRank(from, 0, 4);
-  const agrees = to.shape.length === 4 && to.shape[0] === from.shape[0] && to.shape[3] === from.shape[3];
+/** @param argument  the one of the two that is the operand */
+function checkResize(from: TensorType, to: TensorType, nodeAttrs: Attrs, argument: TensorType): void {
+  expectRank(argument, 0, 4);
+  expectDtype(argument, 0, 'f32');
+  const agrees =
+    from.shape.length === 4 &&
+    from.dtype === to.dtype &&
+    to.shape.length === 4 &&
+    to.shape[0] === from.shape[0] &&
+    to.shape[3] === from.shape[3];
   if (!agrees) throw wrongShape(`${printType(from)} cannot be resized to ${printType(to)}`);
   if (nodeAttrs.mode !== 'bilinear' && nodeAttrs.mode !== 'nearest') {
     throw new OpProblem('RELC1005', `mode is "${nodeAttrs.mode}", expected "bilinear" or "nearest"`);
+  }
+  if (nodeAttrs.align_corners === true && nodeAttrs.half_pixel === true) {
+    throw new OpProblem('RELC1005', 'align_corners and half_pixel exclude each other');
   }
 }
 
@@ -82,9 +92,10 @@ export const resizeOps = {
     summary: 'a picture at another size, bilinear or nearest, by the conventions of TensorFlow',
     operands: ['x'],
     attrs,
+    nonnegative: keepsSign,
     infer([x], nodeAttrs, declared) {
       const type = stated(declared);
-      checkResize(x!, type, nodeAttrs);
+      checkResize(x!, type, nodeAttrs, x!);
       return type;
     },
     evaluate([x], node, { precision }) {
@@ -105,9 +116,10 @@ export const resizeOps = {
     summary: 'the transpose of resize: spreads a picture back over the size that the type states',
     operands: ['z'],
     attrs,
+    nonnegative: keepsSign,
     infer([z], nodeAttrs, declared) {
       const type = stated(declared);
-      checkResize(type, z!, nodeAttrs);
+      checkResize(type, z!, nodeAttrs, z!);
       return type;
     },
     evaluate([z], node, { precision }): TensorData {

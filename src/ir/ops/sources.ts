@@ -31,6 +31,8 @@ export const sourceOps = {
     summary: 'the values written in it; one number stands for every element',
     operands: [],
     attrs: { value: 'value' },
+    nonnegative: ({ value }) =>
+      (Array.isArray(value) ? value : [value]).every((item) => attrNumber(item)! >= 0),
     infer(_args, attrs, declared) {
       const type = stated(declared);
       if (Array.isArray(attrs.value)) {

@@ -84,5 +84,9 @@ export function windowAttrs(window: Omit<Window, 'size'>): Attrs {
 }
 
 export function groupsOf(attrs: Attrs): number {
-  return numberOf(attrs, 'groups', 1);
+  const groups = numberOf(attrs, 'groups', 1);
+  if (!Number.isInteger(groups) || groups < 1) {
+    throw new OpProblem('RELC1005', `groups is ${groups}, expected a positive integer`);
+  }
+  return groups;
 }

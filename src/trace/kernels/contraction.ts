@@ -7,7 +7,6 @@ import type { Recorder } from '../recorder.js';
 import {
   aligned,
   broadcastTo,
-  isConstant,
   type KernelCall,
   listOf,
   need,
@@ -26,7 +25,7 @@ function einsum(
   bias: readonly Name[] = [],
 ): Name {
   const [l, rr, out] = indices;
-  const swap = isConstant(r, left) && !isConstant(r, right);
+  const swap = r.isConstant(left) && !r.isConstant(right);
   return swap
     ? r.add('einsum', [right, left], { eq: `${rr},${l}->${out}` })
     : r.add('einsum', [left, right, ...bias], { eq: `${l},${rr}->${out}` });
@@ -39,6 +38,18 @@ function squeezeOuter(r: Recorder, x: Name): Name {
   return reshape(r, x, first < 0 ? shape.slice(-2) : shape.slice(first));
 }
 
+/** tfjs repeats the shorter list of matrices along the longer one: right only where its axes end those of the other. */
+function checkOuterAxes(left: readonly number[], right: readonly number[]): void {
+  const shared = Math.min(left.length, right.length) - 2;
+  const [a, b] = [left, right].map((shape) => shape.slice(shape.length - 2 - shared, -2).join());
+  if (a === b) return;
+  throw new OpProblem(
+    'RELC2001',
+    `tfjs pairs the matrices of [${left}] and [${right}] wrongly`,
+    'broadcast both operands to one shape first, or use tf.einsum',
+  );
+}
+
 /** A product at its smallest rank, the shape that tfjs gives it, and whether a fused bias is in it. */
 interface Product {
   readonly name: Name;
@@ -49,7 +60,7 @@ interface Product {
 /** A fused bias that is a constant vector: the affine op takes it as an operand. */
 function biasOperand(call: KernelCall): readonly Name[] {
   const bias = call.inputs.bias?.name;
-  if (bias === undefined || !isConstant(call.r, bias) || call.r.shapeOf(bias).length !== 1) return [];
+  if (bias === undefined || !call.r.isConstant(bias) || call.r.shapeOf(bias).length !== 1) return [];
   return [bias];
 }
 
@@ -57,11 +68,12 @@ function matMul(call: KernelCall): Product {
   const { r } = call;
   const [a, b] = [need(call, 'a'), need(call, 'b')];
   const [left, right] = [squeezeOuter(r, a), squeezeOuter(r, b)];
+  checkOuterAxes(r.shapeOf(left), r.shapeOf(right));
   const ranks = [left, right].map((name) => r.shapeOf(name).length - 2);
   const outer = Math.max(...ranks);
   const [letters, row] = ['bcdefgh'.slice(0, outer), 'bcdefgh'[outer]!];
   const [ownLeft, ownRight] = ranks.map((rank) => letters.slice(letters.length - rank)) as [string, string];
-  const bias = isConstant(r, right) ? biasOperand(call) : [];
+  const bias = r.isConstant(right) && ranks[1]! <= ranks[0]! ? biasOperand(call) : [];
   const indices = [
     ownLeft + (call.attrs.transposeA ? `i${row}` : `${row}i`),
     ownRight + (call.attrs.transposeB ? 'ji' : 'ij'),
@@ -78,7 +90,7 @@ function outerShape(a: readonly number[], b: readonly number[]): number[] {
   return Array.from({ length: rank }, (_, axis) => Math.max(at(a, axis), at(b, axis)));
 }
 
-/** An einsum as written, lone indices summed beforehand and broadcast afterwards. */
+/** An einsum as written. */
 function einsumKernel(call: KernelCall): Name {
   const { r } = call;
   const factors = listOf(call);
@@ -94,30 +106,27 @@ function einsumKernel(call: KernelCall): Name {
       'write it as products of two factors with an explicit result',
     );
   }
-  if (factors.length === 1) return permuted(r, reduced(r, factors[0]!, terms[0]!, out), out);
-  const [l, rr] = [0, 1].map((slot) => reduced(r, factors[slot]!, terms[slot]!, out + terms[1 - slot]!)) as [
-    Reduced,
-    Reduced,
-  ];
-  return einsum(r, l.name, rr.name, [l.indices, rr.indices, out]);
+  if (factors.length === 1) return summedAndPermuted(r, factors[0]!, terms[0]!, out);
+  const [left, right] = terms as [string, string];
+  const lone = [...left, ...right].find(
+    (index) => !out.includes(index) && left.includes(index) !== right.includes(index),
+  );
+  if (lone !== undefined) {
+    throw new OpProblem(
+      'RELC2001',
+      `tfjs sums index ${lone} of einsum "${inputs}->${out}", which one factor alone has, wrongly`,
+      'sum that factor over the index first',
+    );
+  }
+  return einsum(r, factors[0]!, factors[1]!, [left, right, out]);
 }
 
-interface Reduced {
-  readonly name: Name;
-  readonly indices: string;
-}
-
-/** A factor summed over the indices that stand nowhere else. */
-function reduced(r: Recorder, x: Name, indices: string, elsewhere: string): Reduced {
-  const axes = [...indices].flatMap((index, axis) => (elsewhere.includes(index) ? [] : [axis]));
-  const kept = [...indices].filter((index) => elsewhere.includes(index)).join('');
-  return { name: r.k.sum(x, axes), indices: kept };
-}
-
-function permuted(r: Recorder, factor: Reduced, out: string): Name {
+function summedAndPermuted(r: Recorder, x: Name, indices: string, out: string): Name {
+  const axes = [...indices].flatMap((index, axis) => (out.includes(index) ? [] : [axis]));
+  const kept = [...indices].filter((index) => out.includes(index));
   return r.k.transpose(
-    factor.name,
-    [...out].map((index) => factor.indices.indexOf(index)),
+    r.k.sum(x, axes),
+    [...out].map((index) => kept.indexOf(index)),
   );
 }
 
@@ -146,11 +155,19 @@ export function windowFrom(
   const { top, left, bottom, right } = info.padInfo;
   const low = [top, left];
   const stated = [bottom, right];
-  // Rounding up makes windows that reach beyond the stated padding: it grows to hold them.
+  // Rounding makes windows that reach beyond the stated padding, or fewer than it holds: it follows the windows.
   const high = size.map((extent, axis) => {
     const reach = (outputs[axis]! - 1) * strides[axis]! + dilations[axis]! * (extent - 1) + 1;
-    return Math.max(stated[axis]!, reach - extents[axis]! - low[axis]!);
+    const end = reach - extents[axis]! - low[axis]!;
+    return stated[axis]! - end < strides[axis]! ? Math.max(stated[axis]!, end) : end;
   });
+  if (high.some((count) => count < 0)) {
+    throw new OpProblem(
+      'RELC2001',
+      'tfjs applies a padding in numbers as if windows and strides were square: the picture is cut off',
+      "state the padding as 'valid', 'same' or explicit pairs",
+    );
+  }
   return { size, strides, dilations, padding: low.map((count, axis) => [count, high[axis]!] as const) };
 }
 
@@ -245,7 +262,7 @@ const activations: Readonly<Record<string, (call: KernelCall) => [op: string, at
 
 function convolved(call: KernelCall, args: readonly Name[], attrs: Attrs, back: (y: Name) => Name): Product {
   const { r } = call;
-  const bias = isConstant(r, args[1]!) ? biasOperand(call) : [];
+  const bias = r.isConstant(args[1]!) ? biasOperand(call) : [];
   const name = back(r.add('conv', [...args, ...bias], attrs));
   return { name, shape: r.shapeOf(name), biased: bias.length > 0 };
 }

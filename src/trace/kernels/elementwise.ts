@@ -1,15 +1,17 @@
 // Elementwise kernels: taken from the op table where names agree, the rest spelled with its ops.
 import { OpProblem } from '../../ir/dialect.js';
 import { forward } from '../../ir/forward.js';
-import type { Attr } from '../../ir/graph.js';
+import type { Attr, Name } from '../../ir/graph.js';
+import type { Recorder } from '../recorder.js';
 import {
   aligned,
   broadcastTo,
-  isConstant,
+  elements,
   type KernelCall,
   listOf,
   need,
   numberAttr,
+  reshape,
   type TranslationTable,
 } from './kernel.js';
 
@@ -72,35 +74,51 @@ const elementwise: TranslationTable = {
   FusedBatchNorm: (call) => batchNorm(call),
 };
 
+/** The value before tfjs put axes of extent 1 in front of it: so the batch stays on its axis. */
+function beforeReshape(r: Recorder, x: Name): Name {
+  const { op, args } = r.builder.node(x);
+  return op === 'reshape' && r.shapeOf(args[0]!).at(-1) === r.shapeOf(x).at(-1) ? args[0]! : x;
+}
+
 /** Batch normalization proper where all statistics are constants; else the arithmetic it stands for. */
-function batchNorm(call: KernelCall): string {
+function batchNorm(call: KernelCall): Name {
   const { r } = call;
-  const x = need(call, 'x');
-  const { shape } = r.typeOf(x);
-  const channels = shape.at(-1)! as number;
-  const epsilon = numberAttr(call, 'varianceEpsilon');
+  const x = beforeReshape(r, need(call, 'x'));
+  const channels = r.shapeOf(x).at(-1)!;
   const vector = { dtype: 'f32', shape: [channels] } as const;
-  const scale = call.inputs.scale?.name ?? r.builder.splat(1, vector);
-  const offset = call.inputs.offset?.name ?? r.builder.splat(0, vector);
-  const given = [scale, offset, need(call, 'mean'), need(call, 'variance')];
-  const perChannel = given.every(
-    (name) => isConstant(r, name) && r.shapeOf(name).reduce((a, b) => a * b, 1) === channels,
-  );
-  if (perChannel) {
-    const vectors = given.map((name) =>
-      r.shapeOf(name).length === 1 ? name : r.k.reshape(name, [channels]),
-    );
-    return r.add('batch_norm', [x, ...vectors], { epsilon });
-  }
-  const [gamma, beta, mean, variance] = given.map((name) => broadcastTo(r, name, r.shapeOf(x))) as [
-    string,
-    string,
-    string,
-    string,
+  const statistics = [
+    call.inputs.scale?.name ?? r.builder.splat(1, vector),
+    call.inputs.offset?.name ?? r.builder.splat(0, vector),
+    need(call, 'mean'),
+    need(call, 'variance'),
   ];
-  const deviation = r.add('rsqrt', [r.add('add', [variance, r.k.constant(epsilon, variance)])]);
-  const normal = r.add('mul', [r.add('sub', [x, mean]), deviation]);
-  return r.add('add', [r.add('mul', [normal, gamma]), beta]);
+  const perChannel = statistics.every((name) => r.isConstant(name) && elements(r.shapeOf(name)) === channels);
+  const epsilon = numberAttr(call, 'varianceEpsilon');
+  const result = perChannel
+    ? r.add('batch_norm', [x, ...statistics.map((name) => reshape(r, name, [channels]))], { epsilon })
+    : normalized(r, x, statistics, epsilon);
+  return reshape(r, result, r.shapeOf(need(call, 'x')));
+}
+
+/** (x − mean)/√(variance + ε) · scale + offset */
+function normalized(r: Recorder, x: Name, statistics: readonly Name[], epsilon: number): Name {
+  const [scale, offset, mean, variance] = statistics.map((name) => statistic(r, name, r.shapeOf(x)));
+  const deviation = r.add('rsqrt', [r.add('add', [variance!, r.k.constant(epsilon, variance!)])]);
+  const normal = r.add('mul', [r.add('sub', [x, mean!]), deviation]);
+  return r.add('add', [r.add('mul', [normal, scale!]), offset!]);
+}
+
+/** A statistic in the shape of what it normalizes. Of other sizes tfjs's backends make different things. */
+function statistic(r: Recorder, name: Name, shape: readonly number[]): Name {
+  const own = r.shapeOf(name);
+  const size = elements(own);
+  if (size === elements(shape)) return reshape(r, name, shape);
+  if (size === shape.at(-1)) return broadcastTo(r, reshape(r, name, [size]), shape);
+  throw new OpProblem(
+    'RELC2001',
+    `a statistic of shape [${own}] is neither one number a channel nor one an element of [${shape}]`,
+    'tile it to the shape of the value, or write the normalization as arithmetic',
+  );
 }
 
 export { elementwise };

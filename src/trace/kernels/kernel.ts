@@ -84,11 +84,15 @@ export function broadcastTo(r: Recorder, x: Name, shape: readonly number[]): Nam
   return r.add('broadcast', [source], { axes }, { dtype, shape });
 }
 
-/** A reshape that looks through reshapes before it, so that a batch moved away returns to the front. */
+/** A reshape, or the value of that shape among those reshaped before: a batch moved away returns to the front. */
 export function reshape(r: Recorder, x: Name, shape: readonly number[]): Name {
-  const node = r.builder.node(x);
-  const source = node.op === 'reshape' ? node.args[0]! : x;
-  return r.shapeOf(source).join() === shape.join() ? source : r.k.reshape(source, shape);
+  const wanted = shape.join();
+  for (let name = x; ; ) {
+    if (r.shapeOf(name).join() === wanted) return name;
+    const { op, args } = r.builder.node(name);
+    if (op !== 'reshape') return r.k.reshape(x, shape);
+    name = args[0]!;
+  }
 }
 
 /** Both values spread to their common shape. */
@@ -97,17 +101,6 @@ export function aligned(r: Recorder, names: readonly Name[]): Name[] {
   return names.map((name) => broadcastTo(r, name, shape));
 }
 
-/** Whether a value is a constant of the graph. */
-export function isConstant(r: Recorder, name: Name): boolean {
-  const node = r.builder.node(name);
-  if (node.op === 'input') return false;
-  return node.args.every((arg) => isConstant(r, arg));
-}
-
 export function elements(shape: readonly number[]): number {
   return sizeOf(shape);
-}
-
-export function identityAxes(rank: number): number[] {
-  return Array.from({ length: rank }, (_, axis) => axis);
 }

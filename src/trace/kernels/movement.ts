@@ -157,17 +157,18 @@ function mirrorPad(call: KernelCall): Name {
   );
 }
 
+/** Repetitions as a broadcast along new axes, one before each axis that grows. */
 function tile(call: KernelCall): Name {
   const { r } = call;
   const x = need(call, 'x');
   const shape = r.shapeOf(x);
   const reps = call.attrs.reps as number[];
   if (reps.every((count) => count === 1)) return x;
-  const pairs = shape.flatMap((extent, axis) => [reps[axis]!, extent]);
-  const axes = shape.map((_, axis) => 2 * axis + 1);
-  const spread = r.add('broadcast', [x], { axes }, { dtype: r.typeOf(x).dtype, shape: pairs });
+  const spread = shape.flatMap((extent, axis) => (reps[axis] === 1 ? [extent] : [reps[axis]!, extent]));
+  const axes = shape.map((_, axis) => axis + reps.slice(0, axis + 1).filter((count) => count !== 1).length);
+  const view = r.add('broadcast', [x], { axes }, { dtype: r.typeOf(x).dtype, shape: spread });
   return r.k.reshape(
-    spread,
+    view,
     shape.map((extent, axis) => extent * reps[axis]!),
   );
 }
@@ -253,7 +254,7 @@ export const movement: TranslationTable = {
   StridedSlice: stridedSlice,
   SplitV: splitV,
   Concat(call) {
-    const parts = listOf(call).filter((part) => elements(call.r.shapeOf(part)) > 0);
+    const parts = listOf(call);
     const rank = call.r.shapeOf(parts[0]!).length;
     const axis = axesOf(numberAttr(call, 'axis', 0), rank)[0]!;
     return parts.length === 1 ? parts[0]! : call.r.add('concat', parts, { axis });

@@ -1,7 +1,8 @@
 // Kernels that reduce: sums, means, maxima, softmax, pools, and resizing.
 import * as tf from '@tensorflow/tfjs';
+import { OpProblem } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
-import { windowAttrs } from '../../ir/ops/window.js';
+import { type Window, windowAttrs } from '../../ir/ops/window.js';
 import { windowFrom } from './contraction.js';
 import { axesOf, type KernelCall, need, numberAttr, numbersAttr, type TranslationTable } from './kernel.js';
 
@@ -42,8 +43,22 @@ function pool(op: string) {
       call.attrs.pad as 'valid',
       call.attrs.dimRoundingMode as 'floor' | undefined,
     );
-    return r.add(op, [x], { window: size, ...windowAttrs(windowFrom(info, size)) });
+    const window = windowFrom(info, size);
+    checkLast(window, [info.inHeight, info.inWidth], [info.outHeight, info.outWidth]);
+    return r.add(op, [x], { window: size, ...windowAttrs(window) });
   };
+}
+
+/** Rounding up may put the last window beyond the picture, where there is nothing to pool. */
+function checkLast(
+  { strides, padding }: Window,
+  extents: readonly number[],
+  outputs: readonly number[],
+): void {
+  const starts = outputs.map((count, axis) => (count - 1) * strides[axis]! - padding[axis]![0]);
+  if (starts.some((start, axis) => start >= extents[axis]!)) {
+    throw new OpProblem('RELC2001', 'the last window of the pool holds no element of the picture');
+  }
 }
 
 function resize(mode: 'bilinear' | 'nearest') {

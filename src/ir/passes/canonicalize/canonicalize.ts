@@ -1,6 +1,6 @@
 // Canonicalization: one spelling for what can be spelled in many ways, so that rules see the network that was meant.
 import { Arithmetic } from '../../arithmetic.js';
-import type { Dialect } from '../../dialect.js';
+import { attrNumber, type Dialect } from '../../dialect.js';
 import { activeValues, type Graph, type Name, type Node } from '../../graph.js';
 import { removeDeadCode } from '../dead-code.js';
 import { foldConstants } from '../fold-constants.js';
@@ -8,7 +8,7 @@ import type { Pass } from '../pass.js';
 import { type Rewriter, rewrite } from '../rewrite.js';
 import { simplifyNode } from '../simplify.js';
 import { channelVector } from './channels.js';
-import { batchNormMap, type ChannelMap, countUses, Sinker } from './sink.js';
+import { batchNormMap, type ChannelMap, countUses, newDeadEnds, Sinker } from './sink.js';
 
 /** x − c = x + (−c), x / c = x · (1/c), −x = x · (−1): constants are only ever added or multiplied, on the right. */
 function normalizeConstants(graph: Graph, dialect: Dialect): Graph {
@@ -26,24 +26,25 @@ function normalizeConstants(graph: Graph, dialect: Dialect): Graph {
   });
 }
 
-/** A unary op on a constant, done on the operand of a broadcast so that the view stays a view. */
-function throughViews(k: Arithmetic, constant: Name, op: (value: Name) => Name): Name {
+/** A unary op on a constant, so that one value stays one value and a broadcast stays a view. */
+function mapped(k: Arithmetic, constant: Name, op: string, scalar: (value: number) => number): Name {
   const node = k.builder.node(constant);
-  if (node.op !== 'broadcast') return op(constant);
-  return k.builder.add('broadcast', [op(node.args[0]!)], { attrs: node.attrs, type: node.type });
+  const value = node.op === 'constant' ? attrNumber(node.attrs.value) : undefined;
+  if (value !== undefined) return k.constant(scalar(value), constant);
+  if (node.op !== 'broadcast') return k.unary(op, constant);
+  const source = mapped(k, node.args[0]!, op, scalar);
+  return k.builder.add('broadcast', [source], { attrs: node.attrs, type: node.type });
 }
 
-const negated = (k: Arithmetic, constant: Name) =>
-  throughViews(k, constant, (value) => k.unary('neg', value));
-const inverted = (k: Arithmetic, constant: Name) =>
-  throughViews(k, constant, (value) => k.unary('reciprocal', value));
+const negated = (k: Arithmetic, constant: Name) => mapped(k, constant, 'neg', (value) => -value);
+const inverted = (k: Arithmetic, constant: Name) => mapped(k, constant, 'reciprocal', (value) => 1 / value);
 
-/** The channel map that a node applies to its first operand, if it is one. */
+/** The channel map that a node applies to its first operand, if it is one: its other operands are constant. */
 function channelMapOf(node: Node, rewriter: Rewriter, active: ReadonlySet<Name>): ChannelMap | undefined {
   const { builder } = rewriter;
+  if (node.args.slice(1).some((arg) => active.has(arg))) return undefined;
   if (node.op === 'batch_norm') return batchNormMap(new Arithmetic(builder), node);
   if (node.op !== 'add' && node.op !== 'mul') return undefined;
-  if (active.has(node.args[1]!)) return undefined;
   const vector = channelVector(builder, node.args[1]!);
   if (vector === undefined) return undefined;
   return node.op === 'mul' ? { scale: vector } : { offset: vector };
@@ -53,14 +54,13 @@ function channelMapOf(node: Node, rewriter: Rewriter, active: ReadonlySet<Name>)
 function sinkConstants(graph: Graph, dialect: Dialect): Graph {
   const active = new Set(activeValues(graph));
   const uses = countUses(graph);
+  const deadEnds = newDeadEnds();
   const sunk = rewrite(graph, dialect, (node, rewriter) => {
-    if (!active.has(node.name)) return undefined;
-    const sinker = new Sinker(rewriter, uses, active);
-    const map = channelMapOf(node, rewriter, active);
-    if (map === undefined || !sinker.canSink(node.args[0]!, map)) return undefined;
+    const map = active.has(node.name) ? channelMapOf(node, rewriter, active) : undefined;
+    if (map === undefined) return undefined;
     const count = uses.get(node.name) ?? 0;
-    const result = sinker.sink(node.args[0]!, map, node.name);
-    uses.set(result, count);
+    const result = new Sinker(rewriter, uses, active, deadEnds).sink(node.args[0]!, map, node.name);
+    if (result !== undefined) uses.set(result, count);
     return result;
   });
   return removeDeadCode(sunk);

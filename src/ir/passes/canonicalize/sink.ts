@@ -12,6 +12,14 @@ export interface ChannelMap {
   readonly offset?: Name;
 }
 
+/** Values known to lead to no affine op that takes a scale, or an offset alone. */
+export interface DeadEnds {
+  readonly scale: Set<Name>;
+  readonly offset: Set<Name>;
+}
+
+export const newDeadEnds = (): DeadEnds => ({ scale: new Set(), offset: new Set() });
+
 /** Moves channel maps into the values they are applied to, while a graph is being rewritten. */
 export class Sinker {
   private readonly k: Arithmetic;
@@ -19,61 +27,75 @@ export class Sinker {
   /**
    * @param uses  how many uses each value of the new graph has, outputs counted; kept up to date
    * @param active  the values of the new graph that depend on an input; kept up to date
+   * @param deadEnds  what was searched in vain before, so that each value is searched once; kept up to date
    */
   constructor(
     private readonly rewriter: Rewriter,
     private readonly uses: Map<Name, number>,
     private readonly active: Set<Name>,
+    private readonly deadEnds: DeadEnds,
   ) {
     this.k = new Arithmetic(rewriter.builder);
   }
 
-  /** Whether {@link sink} would succeed: `value` ends in an affine op that nothing else reads. */
-  canSink(value: Name, map: ChannelMap): boolean {
-    if (this.uses.get(value) !== 1) return false;
-    const node = this.rewriter.builder.node(value);
-    if (isAffine(node)) return !this.active.has(node.args[1]!) && channelAxis(node) !== undefined;
-    if (node.op === 'reshape') return this.keepsChannels(node) && this.canSink(node.args[0]!, map);
-    if (node.op === 'add') return this.sinkableOperand(node, map) !== undefined;
-    return false;
+  /** The value under `name` that equals `value` followed by the map; undefined where nothing can take the map. */
+  sink(value: Name, map: ChannelMap, name: Name): Name | undefined {
+    const { builder } = this.rewriter;
+    const route = this.routeFrom(value, map);
+    let below: { readonly old: Name; readonly moved: Name } | undefined;
+    for (const [index, old] of route.entries()) {
+      const wanted = index === route.length - 1 ? name : successor(old, map);
+      const node = builder.node(old);
+      const moved: Name =
+        below === undefined
+          ? this.sinkIntoAffine(node, map, wanted)
+          : this.withOperand(node, below.old, below.moved, wanted);
+      builder.alias(old, moved);
+      this.uses.set(moved, 1);
+      this.active.add(moved);
+      below = { old, moved };
+    }
+    return below?.moved;
   }
 
-  /** The value under `name` that equals `value` followed by the map. Call only where {@link canSink} holds. */
-  sink(value: Name, map: ChannelMap, name: Name): Name {
-    const node = this.rewriter.builder.node(value);
-    const result = isAffine(node)
-      ? this.sinkIntoAffine(node, map, name)
-      : this.sinkIntoOperand(node, map, name);
-    this.rewriter.builder.alias(value, result);
-    this.uses.set(result, 1);
-    this.active.add(result);
-    return result;
+  /**
+   * From an affine op that can take the map up to `value`; empty where there is none. All on it have one use: nothing
+   * else reads what changes. The first operand of a sum is tried first.
+   */
+  private routeFrom(value: Name, map: ChannelMap): readonly Name[] {
+    const deadEnds = map.scale === undefined ? this.deadEnds.offset : this.deadEnds.scale;
+    const userOf = new Map<Name, Name>();
+    const searched: Name[] = [];
+    const pending = [value];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      if (this.uses.get(name) !== 1 || deadEnds.has(name)) continue;
+      const node = this.rewriter.builder.node(name);
+      if (this.takes(node, map)) return pathUp(name, userOf, searched, deadEnds);
+      searched.push(name);
+      for (const operand of this.passesOn(node, map)) {
+        userOf.set(operand, name);
+        pending.push(operand);
+      }
+    }
+    for (const name of searched) deadEnds.add(name);
+    return [];
   }
 
-  /** A reshape, or a sum with an offset: the map goes on into one operand. */
-  private sinkIntoOperand(node: Node, map: ChannelMap, name: Name): Name {
-    const slot = node.op === 'add' ? this.sinkableOperand(node, map)! : 0;
-    const operand = node.args[slot]!;
-    const moved = this.sink(operand, map, this.successor(operand, map));
-    const args = node.args.map((arg, index) => (index === slot ? moved : arg));
-    return this.rewriter.builder.add(node.op, args, {
-      name,
-      loc: node.loc,
-      attrs: node.attrs,
-      type: node.type,
-    });
+  private takes(node: Node, map: ChannelMap): boolean {
+    if (!isAffine(node) || this.active.has(node.args[1]!)) return false;
+    return channelAxis(node) !== undefined || (node.op === 'conv_transpose' && map.scale === undefined);
   }
 
-  /** The name of an operand once the map is in it: a name never denotes two values. */
-  private successor(operand: Name, map: ChannelMap): Name {
-    const suffix = map.scale === undefined ? 'biased' : 'scaled';
-    return operand.endsWith(`.${suffix}`) ? operand : `${operand}.${suffix}`;
+  /** The operands that may take the map instead, the first to try last. A sum would need a scale in both: it stays. */
+  private passesOn(node: Node, map: ChannelMap): readonly Name[] {
+    if (node.op === 'reshape') return this.keepsChannels(node) ? node.args : [];
+    return node.op === 'add' && map.scale === undefined ? [...node.args].reverse() : [];
   }
 
-  /** The operand of a sum that can take an offset. A scale would have to go into both: it stays. */
-  private sinkableOperand(node: Node, map: ChannelMap): number | undefined {
-    if (map.scale !== undefined) return undefined;
-    return [0, 1].find((slot) => this.canSink(node.args[slot]!, map));
+  private withOperand(node: Node, old: Name, moved: Name, name: Name): Name {
+    const args = node.args.map((arg) => (arg === old ? moved : arg));
+    const { loc, attrs, type } = node;
+    return this.rewriter.builder.add(node.op, args, { name, loc, attrs, type });
   }
 
   private keepsChannels(node: Node): boolean {
@@ -112,7 +134,27 @@ export class Sinker {
   }
 }
 
-export function isAffine(node: Node): boolean {
+/** The names from `bottom` up to the value the search began at; all else that was searched leads nowhere. */
+function pathUp(
+  bottom: Name,
+  userOf: ReadonlyMap<Name, Name>,
+  searched: readonly Name[],
+  deadEnds: Set<Name>,
+): readonly Name[] {
+  const path = [bottom];
+  for (let user = userOf.get(bottom); user !== undefined; user = userOf.get(user)) path.push(user);
+  const onPath = new Set(path);
+  for (const name of searched) if (!onPath.has(name)) deadEnds.add(name);
+  return path;
+}
+
+/** The name of an operand once the map is in it: a name never denotes two values. */
+function successor(operand: Name, map: ChannelMap): Name {
+  const base = operand.replace(/\.(biased|scaled)(_\d+)?$/, '');
+  return `${base}.${map.scale === undefined ? 'biased' : 'scaled'}`;
+}
+
+function isAffine(node: Node): boolean {
   return node.op === 'conv' || node.op === 'conv_transpose' || node.op === 'einsum';
 }
 
