@@ -3,7 +3,7 @@ import { inferType } from './check.js';
 import { type Dialect, numberAttr } from './dialect.js';
 import { RelcError } from './error.js';
 import { type Attrs, type Graph, type Loc, type Name, type Node, namePattern } from './graph.js';
-import type { TensorType } from './type.js';
+import { sameType, type TensorType } from './type.js';
 
 export interface NodeOptions {
   readonly attrs?: Attrs;
@@ -48,12 +48,11 @@ export class GraphBuilder implements Pick<Graph, 'nodes' | 'aliases'> {
     return name;
   }
 
-  /** Copies a checked node under its own name, with other operands. */
-  copy(node: Node, args: readonly Name[] = node.args): Name {
+  /** Copies a checked node under its own name; the types of its operands may have changed. */
+  copy(node: Node): Name {
     if (this.nodes.has(node.name)) throw new Error(`%${node.name} is defined already`);
-    const draft = { ...node, args };
-    const type = inferType(this.dialect, draft, (arg) => this.nodes.get(arg)?.type, node.type);
-    this.nodes.set(node.name, { ...draft, type });
+    const type = inferType(this.dialect, node, (arg) => this.nodes.get(arg)?.type, node.type);
+    this.nodes.set(node.name, sameType(type, node.type) ? node : { ...node, type });
     return node.name;
   }
 

@@ -23,8 +23,8 @@ class Cursor {
     );
   }
 
-  take(pattern: RegExp): string | undefined {
-    const sticky = new RegExp(pattern.source, 'y');
+  /** @param sticky  a pattern with the flag y */
+  take(sticky: RegExp): string | undefined {
     sticky.lastIndex = this.at;
     const match = sticky.exec(this.text);
     if (match === null) return undefined;
@@ -33,7 +33,7 @@ class Cursor {
   }
 
   space(): void {
-    this.take(/[ \t]*/);
+    this.take(/[ \t]*/y);
   }
 
   /** Takes `symbol` if it is next, with the blanks before it. */
@@ -50,13 +50,13 @@ class Cursor {
 
   word(what: string): string {
     this.space();
-    return this.take(/[A-Za-z_][A-Za-z0-9_.:/-]*/) ?? this.fail(what);
+    return this.take(/[A-Za-z_][A-Za-z0-9_.:/-]*/y) ?? this.fail(what);
   }
 
   name(): Name {
     this.space();
     this.expect('%');
-    return this.take(/[A-Za-z0-9_./:-]+/) ?? this.fail("a value's name");
+    return this.take(/[A-Za-z0-9_./:-]+/y) ?? this.fail("a value's name");
   }
 
   /** Items parted by commas until `close`. */
@@ -72,7 +72,7 @@ class Cursor {
   attr(): Attr {
     if (this.accept('[')) return this.until(']', () => this.attr());
     const start = this.at;
-    const text = this.take(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/);
+    const text = this.take(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y);
     if (text === undefined) this.fail('a JSON value');
     try {
       return JSON.parse(text) as Attr;
@@ -112,7 +112,7 @@ class Cursor {
     const shape = this.until(']', (): Dim => {
       this.space();
       const start = this.at;
-      const dim = parseDim(this.take(/\d*N?/) ?? '');
+      const dim = parseDim(this.take(/\d*N?/y) ?? '');
       if (dim !== undefined) return dim;
       this.at = start;
       return this.fail('a dimension: a number, N or kN');
@@ -122,7 +122,7 @@ class Cursor {
 
   comment(): string {
     this.space();
-    return (this.take(/\/\/.*$/) ?? '').slice(2).trim();
+    return (this.take(/\/\/.*$/y) ?? '').slice(2).trim();
   }
 
   end(): void {
@@ -153,7 +153,7 @@ function parseNode(cursor: Cursor): { node: Node; type: TensorType } {
 
 function parseOutput(cursor: Cursor): [string, Name] {
   cursor.space();
-  const key = cursor.take(/[A-Za-z_][A-Za-z0-9_.:/-]*(?=\s*=)/) ?? cursor.string();
+  const key = cursor.take(/[A-Za-z_][A-Za-z0-9_.:/-]*(?=\s*=)/y) ?? cursor.string();
   if (key !== undefined) cursor.expect('=');
   const name = cursor.name();
   return [key ?? name, name];
@@ -183,9 +183,9 @@ class Reader {
   }
 
   private begin(cursor: Cursor): void {
-    if (cursor.take(/graph(?=\s)/) === undefined) cursor.fail("'graph @name {'");
+    if (cursor.take(/graph(?=\s)/y) === undefined) cursor.fail("'graph @name {'");
     cursor.expect('@');
-    const name = cursor.take(/[A-Za-z0-9_./:-]+/) ?? cursor.fail('the name of a graph');
+    const name = cursor.take(/[A-Za-z0-9_./:-]+/y) ?? cursor.fail('the name of a graph');
     cursor.expect('{');
     cursor.end();
     this.open = { name, nodes: new Map(), aliases: new Map() };
@@ -215,7 +215,7 @@ class Reader {
   }
 
   private return(cursor: Cursor, number: number): void {
-    cursor.take(/return/);
+    cursor.take(/return/y);
     const outputs = new Map<string, Name>();
     while (!cursor.isDone()) {
       if (outputs.size > 0) cursor.expect(',');
@@ -231,7 +231,7 @@ class Reader {
 
   private alias(cursor: Cursor, number: number): void {
     const { nodes, aliases } = this.open!;
-    cursor.take(/alias/);
+    cursor.take(/alias/y);
     const alias = cursor.name();
     cursor.expect('=');
     const target = cursor.name();

@@ -136,11 +136,11 @@ function valuesRead(dataId: object): RelcError {
 }
 
 /** Ops of tfjs that read values because the shape of their result depends on them. */
-const readingOps = /\b((?:where|booleanMask|setdiff1d|nonMaxSuppression\w*)Async)_?\b/;
+const readingOps = /\b((?:where|booleanMask|setdiff1d|nonMaxSuppression\w*)Async)_?\b/g;
 
 /** The error where such an op reads, told by the stack: these ops open no scope. */
 function shapeFromData(): RelcError | undefined {
-  const op = readingOps.exec(stackFrames().join())?.[1];
+  const op = [...stackFrames().join().matchAll(readingOps)].at(-1)?.[1];
   if (op === undefined) return undefined;
   return new RelcError(
     'RELC2006',
@@ -242,7 +242,7 @@ function forbidAssign(): () => void {
   tf.Variable.prototype.assign = function assign(this: tf.Variable) {
     throw new RelcError(
       'RELC2004',
-      `variable ${this.name} was assigned while tracing`,
+      `variable ${this.name} was assigned while tracing${here()}`,
       'call the model for inference: a traced function computes from its inputs alone',
     );
   };

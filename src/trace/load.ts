@@ -46,13 +46,14 @@ async function readShards(path: string, json: tf.io.ModelJSON): Promise<ArrayBuf
  */
 export async function loadModel(path: string): Promise<tf.LayersModel | tf.GraphModel> {
   const json = await readJson(path);
-  if (json.modelTopology === undefined) {
+  const topology: unknown = json?.modelTopology;
+  if (typeof topology !== 'object' || topology === null) {
     throw new RelcError('RELC2010', `${path} has no modelTopology: it is not a TensorFlow.js model`);
   }
   const weightData = await readShards(path, json);
   const weightSpecs = (json.weightsManifest ?? []).flatMap((group) => group.weights);
   const handler = tf.io.fromMemory({ ...json, weightSpecs, weightData } as tf.io.ModelArtifacts);
-  const isGraph = json.format === 'graph-model' || 'node' in (json.modelTopology as object);
+  const isGraph = json.format === 'graph-model' || 'node' in topology;
   try {
     return isGraph ? await tf.loadGraphModel(handler) : await tf.loadLayersModel(handler);
   } catch (error) {

@@ -21,7 +21,7 @@ function differs(node: Node, what: string): RelcError {
   const place = printLoc(node.loc);
   return new RelcError(
     'RELC2007',
-    `%${node.name} = ${node.op}${place === '' ? '' : ` (${place})`}: ${what} depends on the batch size`,
+    `%${node.name} = ${node.op}${place === '' ? '' : ` (${place})`}: ${what} depends on the batch size or changes from call to call`,
     adviceToDrop,
   );
 }

@@ -68,8 +68,14 @@ reads again as .relc. Stages: ${stageNames.join(', ')}.`,
       stages = compiled.stages;
     }
     const directory = given.text('dir');
+    let previous = '';
     for (const name of asked) {
       const text = print(stages.get(name)!, { locs: given.flag('locs') });
+      if (text === previous) {
+        terminal.err(`${name} changed nothing`);
+        continue;
+      }
+      previous = text;
       if (directory === undefined)
         terminal.out(asked.length > 1 ? `// after ${name}\n${text}` : text.trimEnd());
       else {

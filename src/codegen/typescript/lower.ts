@@ -92,14 +92,6 @@ function lowerEinsum(builder: GraphBuilder, node: Node, active: ReadonlySet<Name
   return builder.add('einsum', args, { attrs: { eq: `${left},${wanted}->${out}` }, name: node.name });
 }
 
-/** max(x, 0) + y·min(x, 0): tfjs's kernel takes no more than one slope a channel on some backends. */
-function lowerPrelu(builder: GraphBuilder, node: Node): Name {
-  const k = new Arithmetic(builder);
-  const [x, slope] = node.args as [Name, Name];
-  const below = k.mul(slope, k.unary('negative_part', x));
-  return k.binary('add', k.unary('relu', x), below, node.name);
-}
-
 /** M with result = M·x along one axis, from the taps of a resize. */
 function resizeMatrix(from: number, to: number, attrs: Node['attrs']): TensorData {
   const matrix = new Float32Array(to * from);
@@ -134,7 +126,6 @@ function lower(program: Program, dialect: Dialect): Program {
   const graph = rewrite(program.graph, dialect, (node, { builder }) => {
     if (node.op === 'conv_transpose') return lowerTranspose(builder, node);
     if (node.op === 'einsum') return lowerEinsum(builder, node, active);
-    if (node.op === 'prelu') return lowerPrelu(builder, node);
     if (node.op === 'resize_transpose') return lowerResizeTranspose(builder, node, weights);
     return undefined;
   });

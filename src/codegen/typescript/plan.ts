@@ -27,6 +27,13 @@ export interface Plan {
   readonly run: readonly Statement[];
 }
 
+/** Functions of tfjs that some backend computes wrongly or refuses, and what the runtime has in their place. */
+const mended: Readonly<Record<string, string>> = {
+  'tf.oneHot': 'rt.oneHot',
+  'tf.prelu': 'rt.prelu',
+  'tf.sign': 'rt.sign',
+};
+
 const isSplat = (node: Node) => node.op === 'constant' && !Array.isArray(node.attrs.value);
 
 /** Views and constants of one value are written into the elementwise ops that use them. */
@@ -127,7 +134,10 @@ class Planner {
         return this.isWritten(node) ? expression : this.inlined(node);
       }
       case 'call':
-        return { ...expression, args: expression.args.map((arg) => this.inlineIn(arg)) };
+        return call(
+          mended[expression.callee] ?? expression.callee,
+          ...expression.args.map((arg) => this.inlineIn(arg)),
+        );
       case 'list':
         return { ...expression, items: expression.items.map((item) => this.inlineIn(item)) };
       default:

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 type Pair = [number, number];
+type Triple = [number, number, number];
 /** A tensor, or one number for every element. */
 type Operand = tf.Tensor | number;
 
@@ -36,6 +37,23 @@ export function quotient(r: Operand, z: Operand, mode: string, epsilon: Operand)
   });
 }
 
+/** −1, 0 or 1: tfjs's own is 0 near zero on some backends. */
+export function sign(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.sub(tf.step(x), tf.step(tf.neg(x))));
+}
+
+/** max(x, 0) + slope · min(x, 0): tfjs's own takes no more than one slope a channel on some backends. */
+export function prelu(x: Operand, slope: Operand): tf.Tensor {
+  return tf.tidy(() => tf.add(tf.maximum(x, 0), tf.mul(slope, tf.minimum(x, 0))));
+}
+
+/** A new last axis, 1 at the index: tfjs's own gives integers, and refuses a depth of 1. */
+export function oneHot(indices: tf.Tensor, depth: number): tf.Tensor {
+  return tf.tidy(() =>
+    tf.cast(tf.equal(tf.expandDims(indices, -1), tf.range(0, depth, 1, 'int32')), 'float32'),
+  );
+}
+
 /** x · Φ(x) */
 export function gelu(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
@@ -57,19 +75,12 @@ export function dilate(x: tf.Tensor, interior: number[]): tf.Tensor {
   return tf.tidy(() => interior.reduce(dilatedAlong, tf.clone(x)));
 }
 
-/** x with `gap` zeros between its elements along `axis`: rank-2 padding, for some backends pad no more than six axes. */
+/** x with `gap` zeros between its elements along `axis`; joined, for some backends pad six axes at most. */
 function dilatedAlong(x: tf.Tensor, gap: number, axis: number): tf.Tensor {
   if (gap === 0) return x;
-  const [outer, inner] = [product(x.shape.slice(0, axis)), product(x.shape.slice(axis + 1))];
-  const extent = x.shape[axis]!;
-  const spread = extent * (gap + 1) - gap;
-  const rows = tf.pad(tf.reshape(x, [outer * extent, inner]), [
-    [0, 0],
-    [0, gap * inner],
-  ]);
-  const whole = tf.reshape(rows, [outer, (spread + gap) * inner]);
-  const shape = x.shape.map((old, i) => (i === axis ? spread : old));
-  return tf.reshape(tf.slice(whole, [0, 0], [outer, spread * inner]), shape);
+  const whole = interleaved([x, ...new Array<tf.Tensor>(gap).fill(tf.zerosLike(x))], axis);
+  const size = whole.shape.map((extent, i) => (i === axis ? extent - gap : extent));
+  return tf.slice(whole, new Array<number>(x.rank).fill(0), size);
 }
 
 /** `value` around the spatial axes of [n, …spatial, c]. */
@@ -93,56 +104,32 @@ export function conv(
 ): tf.Tensor {
   return tf.tidy(() => {
     if (strides.length === 1) {
-      const [n, width, channels] = x.shape as [number, number, number];
+      const [n, width, channels] = x.shape as Triple;
+      const plane = tf.reshape(x, [n, 1, width, channels]);
       const kernel = tf.reshape(w, [1, ...w.shape]);
-      const row = conv(
-        tf.reshape(x, [n, 1, width, channels]),
-        kernel,
-        [1, strides[0]!],
-        [[0, 0], padding[0]!],
-        [1, dilations[0]!],
-        groups,
-      );
+      const row = conv(plane, kernel, [1, ...strides], [[0, 0], ...padding], [1, ...dilations], groups);
       return tf.reshape(row, [n, row.shape[2]!, row.shape[3]!]);
     }
-    if (strides.length === 3) return conv3d(x, w, strides, padding, dilations, groups);
-    const depthwise = groups > 1 && w.shape[2] === 1 && groups === x.shape[3];
-    if (groups > 1 && !depthwise)
-      return grouped(x, w, groups, (xs, ws) => conv(xs, ws, strides, padding, dilations, 1));
-    const dilated = dilations.some((step) => step > 1);
-    const steps = (dilated ? [1, 1] : strides) as Pair;
-    const dense = depthwise
-      ? tf.depthwiseConv2d(
-          x as tf.Tensor4D,
-          perChannel(w, groups),
-          steps,
-          explicit(padding),
-          'NHWC',
-          dilations as Pair,
-        )
-      : tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, steps, explicit(padding), 'NHWC', dilations as Pair);
-    return dilated ? subsampled(dense, strides) : dense;
+    const depthwise = w.rank === 4 && w.shape[2] === 1 && groups === x.shape[3];
+    if (groups > 1 && !depthwise) {
+      const kernels = tf.split(w, groups, -1);
+      const parts = tf.split(x, groups, -1);
+      return tf.concat(
+        parts.map((part, i) => conv(part, kernels[i]!, strides, padding, dilations, 1)),
+        -1,
+      );
+    }
+    // tfjs has no convolution with both strides and dilations
+    if (strides.some((step) => step > 1) && dilations.some((step) => step > 1)) {
+      const every = strides.map(() => 1);
+      return subsampled(conv(x, w, every, padding, dilations, groups), strides);
+    }
+    return convolved(x, w, strides, padding, dilations, depthwise ? groups : 1);
   });
 }
 
-/** A kernel [h, w, 1, c·m] as tfjs's depthwise form [h, w, c, m]. */
-function perChannel(w: tf.Tensor, channels: number): tf.Tensor4D {
-  const [height, width, , outputs] = w.shape as [number, number, number, number];
-  return tf.reshape(w, [height, width, channels, outputs / channels]);
-}
-
-/** Every stride-th place of each spatial axis: tfjs has no convolution with both strides and dilations. */
-function subsampled(x: tf.Tensor, strides: number[]): tf.Tensor {
-  if (strides.every((step) => step === 1)) return x;
-  return tf.stridedSlice(
-    x,
-    x.shape.map(() => 0),
-    x.shape,
-    [1, ...strides, 1],
-  );
-}
-
-function conv3d(
+/** The kernel of tfjs for a dense or, with `groups` > 1, a depthwise convolution. */
+function convolved(
   x: tf.Tensor,
   w: tf.Tensor,
   strides: number[],
@@ -150,36 +137,24 @@ function conv3d(
   dilations: number[],
   groups: number,
 ): tf.Tensor {
-  if (groups > 1) return grouped(x, w, groups, (xs, ws) => conv3d(xs, ws, strides, padding, dilations, 1));
-  const dilated = dilations.some((step) => step > 1);
-  const steps = (dilated ? [1, 1, 1] : strides) as [number, number, number];
-  const dense = tf.conv3d(
-    surrounded(x, padding, 0) as tf.Tensor5D,
-    w as tf.Tensor5D,
-    steps,
-    'valid',
-    'NDHWC',
-    dilations as [number, number, number],
-  );
-  return dilated ? subsampled(dense, strides) : dense;
+  if (w.rank === 5) {
+    const around = surrounded(x, padding, 0) as tf.Tensor5D;
+    return tf.conv3d(around, w as tf.Tensor5D, strides as Triple, 'valid', 'NDHWC', dilations as Triple);
+  }
+  const [steps, rates] = [strides as Pair, dilations as Pair];
+  if (groups === 1) {
+    return tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, steps, explicit(padding), 'NHWC', rates);
+  }
+  // [h, w, 1, c·m] as [h, w, c, m]
+  const [height, width, , outputs] = (w as tf.Tensor4D).shape;
+  const kernel = tf.reshape<tf.Rank.R4>(w, [height, width, groups, outputs / groups]);
+  return tf.depthwiseConv2d(x as tf.Tensor4D, kernel, steps, explicit(padding), 'NHWC', rates);
 }
 
-/** A grouped convolution as one convolution a group. */
-function grouped(
-  x: tf.Tensor,
-  w: tf.Tensor,
-  groups: number,
-  each: (x: tf.Tensor, w: tf.Tensor) => tf.Tensor,
-): tf.Tensor {
-  const xs = tf.split(x, groups, x.rank - 1);
-  const ws = tf.split(w, groups, w.rank - 1);
-  return tf.concat(
-    xs.map((part, index) => each(part, ws[index]!)),
-    x.rank - 1,
-  );
+/** Every stride-th place of each spatial axis. */
+function subsampled(x: tf.Tensor, strides: number[]): tf.Tensor {
+  return tf.stridedSlice(x, new Array<number>(x.rank).fill(0), x.shape, [1, ...strides, 1]);
 }
-
-type Triple = [number, number, number];
 
 /** Runs `pool` on two spatial axes, the first of extent 1, where x has one. */
 function onPlane(
@@ -205,8 +180,14 @@ export function maxPool(x: tf.Tensor, window: number[], strides: number[], paddi
     );
   }
   return tf.tidy(() => {
-    const around = surrounded(x, padding, Number.NEGATIVE_INFINITY) as tf.Tensor5D;
-    return tf.maxPool3d(around, window as Triple, strides as Triple, 'valid');
+    // Place by place of the window: on some backends tfjs's kernel has no maximum below zero
+    const around = surrounded(x, padding, Number.NEGATIVE_INFINITY);
+    const spatial = window.map((extent, i) => Math.floor((around.shape[i + 1]! - extent) / strides[i]!) + 1);
+    const size = [x.shape[0]!, ...spatial, x.shape.at(-1)!];
+    const taps = placesIn(window).map((place) =>
+      stridedSlice(around, [0, ...place, 0], size, [1, ...strides, 1]),
+    );
+    return taps.reduce((highest, tap) => tf.maximum(highest, tap));
   });
 }
 
@@ -238,8 +219,7 @@ function placesIn(window: number[]): number[][] {
 function takenApart(x: tf.Tensor, step: number, axis: number): tf.Tensor[] {
   if (step === 1) return [x];
   const shape = x.shape.map((extent, i) => (i === axis ? extent / step : extent));
-  const inner = product(shape.slice(axis + 1));
-  const rows = tf.reshape(x, [product(shape.slice(0, axis + 1)), step * inner]);
+  const rows = tf.reshape(x, [product(shape.slice(0, axis + 1)), -1]);
   return tf.split(rows, step, 1).map((part) => tf.reshape(part, shape));
 }
 
@@ -248,16 +228,30 @@ function interleaved(parts: tf.Tensor[], axis: number): tf.Tensor {
   if (parts.length === 1) return parts[0]!;
   const { shape } = parts[0]!;
   const rows = parts.map((part) => tf.reshape(part, [product(shape.slice(0, axis + 1)), -1]));
-  return tf.reshape(
-    tf.concat(rows, 1),
-    shape.map((extent, i) => (i === axis ? extent * parts.length : extent)),
+  const whole = shape.map((extent, i) => (i === axis ? extent * parts.length : extent));
+  return tf.reshape(tf.concat(rows, 1), whole);
+}
+
+/** Spatial places by their remainders after the strides, row by row: [n, …places / strides, c] each. */
+function byRemainders(x: tf.Tensor, strides: number[]): tf.Tensor[] {
+  return strides.reduce(
+    (parts, step, axis) => parts.flatMap((part) => takenApart(part, step, axis + 1)),
+    [x],
   );
+}
+
+/** The inverse of {@link byRemainders}. */
+function fromRemainders(parts: tf.Tensor[], strides: number[]): tf.Tensor {
+  const [whole] = strides.reduceRight((rest, step, axis) => {
+    const groups = Array.from({ length: rest.length / step }, (_, i) => rest.slice(i * step, (i + 1) * step));
+    return groups.map((group) => interleaved(group, axis + 1));
+  }, parts);
+  return whole!;
 }
 
 /**
  * Sends each element of r to the place of x that won the maximum of its window, the first among equals. Written out,
- * for tfjs's own kernel is wrong on some backends: x in parts by the remainder of its places after the strides, then
- * place by place of the window what has not found its winner yet.
+ * for tfjs's own kernel is wrong on some backends: place by place of the window, what has not found its winner yet.
  */
 export function maxUnpool(
   x: tf.Tensor,
@@ -267,36 +261,27 @@ export function maxUnpool(
   padding: Pair[],
 ): tf.Tensor {
   return tf.tidy(() => {
-    const spatial = strides.map((step, i) => ({ step, axis: i + 1 }));
-    const whole = padding.map(([low, high], i): Pair => {
-      const extent = low + x.shape[i + 1]! + high;
-      return [low, high + ((strides[i]! - (extent % strides[i]!)) % strides[i]!)];
+    const widths = padding.map(([low, high], axis): Pair => {
+      const rest = (low + x.shape[axis + 1]! + high) % strides[axis]!;
+      return [low, high + (rest === 0 ? 0 : strides[axis]! - rest)];
     });
-    const around = surrounded(x, whole, Number.NEGATIVE_INFINITY);
-    const parts = spatial.reduce(
-      (grid, { step, axis }) => grid.flatMap((part) => takenApart(part, step, axis)),
-      [around],
-    );
+    const parts = byRemainders(surrounded(x, widths, Number.NEGATIVE_INFINITY), strides);
     const sums = parts.map((part) => tf.zerosLike(part));
     const highest = maxPool(x, window, strides, padding);
     let waiting = r;
     for (const place of placesIn(window)) {
-      const at = place.reduce((index, offset, i) => index * strides[i]! + (offset % strides[i]!), 0);
-      const begin = [0, ...place.map((offset, i) => Math.floor(offset / strides[i]!)), 0];
-      const tap = tf.slice(parts[at]!, begin, r.shape);
-      const won = tf.mul(waiting, tf.cast(tf.equal(tap, highest), 'float32'));
+      const at = place.reduce((index, offset, axis) => index * strides[axis]! + (offset % strides[axis]!), 0);
+      const begin = [0, ...place.map((offset, axis) => Math.floor(offset / strides[axis]!)), 0];
+      const won = tf.mul(
+        waiting,
+        tf.cast(tf.equal(tf.slice(parts[at]!, begin, r.shape), highest), 'float32'),
+      );
       waiting = tf.sub(waiting, won);
-      const widths = begin.map((low, axis): Pair => [low, parts[at]!.shape[axis]! - low - r.shape[axis]!]);
-      sums[at] = tf.add(sums[at]!, surrounded(won, widths.slice(1, -1), 0));
+      const around = begin.map((low, axis): Pair => [low, parts[at]!.shape[axis]! - low - r.shape[axis]!]);
+      sums[at] = tf.add(sums[at]!, surrounded(won, around.slice(1, -1), 0));
     }
-    const joined = spatial.reduceRight(
-      (grid, { step, axis }) =>
-        Array.from({ length: grid.length / step }, (_, i) =>
-          interleaved(grid.slice(i * step, (i + 1) * step), axis),
-        ),
-      sums,
-    );
-    return tf.slice(joined[0]!, [0, ...padding.map(([low]) => low), 0], x.shape);
+    const whole = fromRemainders(sums, strides);
+    return tf.slice(whole, [0, ...padding.map(([low]) => low), 0], x.shape);
   });
 }
 
@@ -336,17 +321,10 @@ export function logSoftmax(x: tf.Tensor, axis: number): tf.Tensor {
 /** The transpose of gather along `axis`: updates summed at the places that the indices name, as a product with one-hot rows. */
 export function scatterAdd(updates: tf.Tensor, indices: tf.Tensor, axis: number, shape: number[]): tf.Tensor {
   return tf.tidy(() => {
-    const outer = product(shape.slice(0, axis));
-    const inner = product(shape.slice(axis + 1));
-    const count = indices.size;
-    const rows = tf.reshape(tf.transpose(tf.reshape(updates, [outer, count, inner]), [1, 0, 2]), [
-      count,
-      outer * inner,
-    ]);
-    const hot = tf.oneHot(tf.reshape(indices, [count]), shape[axis]!);
-    const sums = tf.matMul(tf.transpose(tf.cast(hot, 'float32')), rows);
-    const apart = tf.transpose(tf.reshape(sums, [shape[axis]!, outer, inner]), [1, 0, 2]);
-    return tf.reshape(apart, shape);
+    const [outer, inner] = [product(shape.slice(0, axis)), product(shape.slice(axis + 1))];
+    const rows = tf.reshape(updates, [outer, indices.size, inner]);
+    const hot = oneHot(tf.reshape(indices, [indices.size]), shape[axis]!);
+    return tf.reshape(einsum('oki,ka->oai', rows, hot), shape);
   });
 }
 
@@ -407,7 +385,9 @@ const dtypes = { F32: 'float32', I32: 'int32', BOOL: 'bool' } as const;
 
 /** Tensors from the bytes of a safetensors file. */
 export function readWeights(bytes: ArrayBuffer | Uint8Array): Weights {
-  const file = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  // A plain view: the slices of Node's buffers share their memory
+  const file =
+    'buffer' in bytes ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
   const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<
     string,

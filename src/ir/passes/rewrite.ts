@@ -24,8 +24,9 @@ export class Rewriter {
   }
 
   replace(old: Name, by: Name): void {
+    if (old === by) return;
     this.standsFor.set(old, by);
-    if (old !== by && keepsAlias(old)) this.builder.alias(old, by);
+    if (keepsAlias(old)) this.builder.alias(old, by);
   }
 
   finish(): Graph {
@@ -61,7 +62,8 @@ export function rewrite(
 ): Graph {
   const rewriter = new Rewriter(graph, dialect);
   for (const old of graph.nodes.values()) {
-    const node = { ...old, args: old.args.map((arg) => rewriter.of(arg)) };
+    const isMoved = old.args.some((arg) => rewriter.of(arg) !== arg);
+    const node = isMoved ? { ...old, args: old.args.map((arg) => rewriter.of(arg)) } : old;
     rewriter.builder.loc = node.loc;
     rewriter.builder.reserved.delete(node.name);
     rewriter.replace(old.name, visit(node, rewriter) ?? rewriter.builder.copy(node));

@@ -68,7 +68,7 @@ export class Sinker {
     const searched: Name[] = [];
     const pending = [value];
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      if (this.uses.get(name) !== 1 || deadEnds.has(name)) continue;
+      if (this.uses.get(name) !== 1 || !this.active.has(name) || deadEnds.has(name)) continue;
       const node = this.rewriter.builder.node(name);
       if (this.takes(node, map)) return pathUp(name, userOf, searched, deadEnds);
       searched.push(name);
@@ -173,8 +173,9 @@ function channelAxis(node: Node): number | undefined {
 export function batchNormMap(k: Arithmetic, node: Node): Required<ChannelMap> {
   const [, gamma, beta, mean, variance] = node.args as [Name, Name, Name, Name, Name];
   const epsilon = k.constant(numberOf(node.attrs, 'epsilon'), variance);
-  const scale = k.mul(gamma, k.unary('rsqrt', k.add(variance, epsilon)));
-  return { scale, offset: k.sub(beta, k.mul(mean, scale)) };
+  const scale = k.mul(gamma, k.unary('rsqrt', k.add(variance, epsilon)), `${node.name}.scale`);
+  const offset = k.binary('sub', beta, k.mul(mean, scale), `${node.name}.offset`);
+  return { scale, offset };
 }
 
 /** Uses of every value, with one more for each output it is. */
