@@ -4,6 +4,7 @@ import type { Seed } from '../rules/presets.js';
 import { Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
+import { expectSeed } from './seed.js';
 
 export interface CompileOptions extends TraceOptions {
   /** The name of a preset: `relc rules` lists them. Defaults to `epsilon-plus`. */
@@ -31,6 +32,6 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const forward = canonical(await trace(model, options));
   const output = options.output === undefined ? {} : { output: options.output };
   const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...output });
-  const seed = options.seed ?? preset.seed;
+  const seed = expectSeed(options.seed ?? preset.seed);
   return new Explainer(compileFor(seed), preset.name, seed, compileFor);
 }

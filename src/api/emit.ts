@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { type Manifest, printManifest } from '../codegen/manifest.js';
 import { emitTypeScript } from '../codegen/typescript/emit.js';
-import { lowerForTfjs } from '../codegen/typescript/lower.js';
+import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
+import type { Node } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import { encodeSafetensors } from '../ir/safetensors.js';
 import { targetInput } from '../rules/explanation.js';
@@ -20,6 +21,12 @@ export interface EmitOptions {
   readonly manifest?: Manifest;
 }
 
+/** Height and width of an input that pictures fit. */
+function sizeOfPicture(input: Node | undefined): Pick<Manifest, 'size'> {
+  const [, height, width, channels, ...rest] = (input?.type.shape ?? []) as number[];
+  return rest.length === 0 && (channels === 1 || channels === 3) ? { size: [height!, width!] } : {};
+}
+
 /**
  * An explainer as files: for `typescript` a typed module of tfjs calls with its runtime, both also as JavaScript, the
  * weights as safetensors, and a manifest.
@@ -31,11 +38,12 @@ export async function emit(
   _target: Target,
   options: EmitOptions = {},
 ): Promise<Record<string, string | Uint8Array>> {
-  const { graph, weights } = runPasses(explainer.compiled.program, [lowerForTfjs], dialect);
+  const { graph, weights } = runPasses(explainer.compiled.program, tfjsPasses, dialect);
   const bytes = encodeSafetensors(weights);
   const hash = createHash('sha256').update(bytes).digest('hex');
   const inputs = Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape]));
   const manifest: Manifest = {
+    ...sizeOfPicture(explainer.inputs[0]),
     ...options.manifest,
     rules: explainer.rules,
     seed: explainer.seed,

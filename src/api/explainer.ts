@@ -1,6 +1,6 @@
 // The explainer: a compiled program that runs in process on the current tfjs backend.
 import * as tf from '@tensorflow/tfjs';
-import { lowerForTfjs } from '../codegen/typescript/lower.js';
+import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
 import { Walker } from '../codegen/typescript/walk.js';
 import { RelcError } from '../ir/error.js';
@@ -12,6 +12,7 @@ import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.j
 import { relevanceKey, targetInput } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { type Compiled, dialect, type StageName } from './pipeline.js';
+import { expectSeed } from './seed.js';
 
 /** Numbers on the host, row-major. */
 export interface Values {
@@ -61,10 +62,30 @@ function notFinite(data: ArrayLike<number>): number {
   return -1;
 }
 
+/** A tensor of another copy of tfjs looks like one of ours and cannot be used. */
+const isForeign = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'dataId' in value && !(value instanceof tf.Tensor);
+
+/** @throws RelcError RELC4002 where `given` is neither a tensor nor numbers */
+function expectValues(name: string, given: InputValue | undefined): asserts given is InputValue {
+  if (given === undefined) throw new RelcError('RELC4002', `input ${name} is missing`);
+  if (given instanceof tf.Tensor || Array.isArray(given) || ArrayBuffer.isView(given)) return;
+  const hint = isForeign(given)
+    ? 'it is a tensor of another copy of @tensorflow/tfjs: install one copy'
+    : undefined;
+  throw new RelcError('RELC4002', `input ${name} is neither a tensor nor a list of numbers`, hint);
+}
+
+/** Samples that a bound input holds; undefined where it has no batch. */
+function samplesOf(node: Node, bound: tf.Tensor): number | undefined {
+  const multiple = batchMultiple(node.type.shape[0] ?? 1);
+  return multiple === undefined ? undefined : bound.shape[0]! / multiple;
+}
+
 /** Checks one input and puts it on the current backend. @throws RelcError RELC4002 */
 function bindInput(node: Node, given: InputValue | undefined): tf.Tensor {
   const wanted = printShape(node.type.shape);
-  if (given === undefined) throw new RelcError('RELC4002', `input ${node.name} ${wanted} is missing`);
+  expectValues(`${node.name} ${wanted}`, given);
   const perSample = elementCount(node.type.shape);
   const multiple = batchMultiple(node.type.shape[0] ?? 1);
   const size = asTensor(given) ? given.size : given.length;
@@ -87,6 +108,32 @@ function bindInput(node: Node, given: InputValue | undefined): tf.Tensor {
   return node.type.dtype === 'i32'
     ? tf.tensor(Int32Array.from(given), shape, 'int32')
     : tf.tensor(Float32Array.from(given), shape, 'float32');
+}
+
+/** Inputs by name, each on the current backend; `into` is the caller's to dispose of. @throws RelcError RELC4002 */
+function bindInputs(
+  nodes: readonly Node[],
+  given: Readonly<Record<string, InputValue>>,
+  into: Record<string, tf.Tensor>,
+): void {
+  const names = nodes.map((node) => node.name);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new RelcError('RELC4002', `there is no input '${unknown}'`, `inputs: ${names.join(', ')}`);
+  }
+  let first: number | undefined;
+  for (const node of nodes) {
+    const bound = bindInput(node, given[node.name]);
+    into[node.name] = bound;
+    const samples = samplesOf(node, bound);
+    first ??= samples;
+    if (samples !== undefined && samples !== first) {
+      throw new RelcError(
+        'RELC4002',
+        `input ${node.name} holds ${samples} samples, the one before it ${first}`,
+      );
+    }
+  }
 }
 
 export class Explainer {
@@ -129,7 +176,7 @@ export class Explainer {
    * Explains one input or a batch of them.
    * @param input  a tensor or plain numbers of the input's shape, batch first; by name where there are several inputs
    * @returns scores, the explained class, f(x), and one number of relevance for each input element
-   * @throws RelcError RELC4002 (wrong input), RELC4003 (no such class), RELC4004 (disposed), RELC4006 (NaN in the result)
+   * @throws RelcError RELC3004 (no such seed), RELC4002 (wrong input), RELC4003 (no such class), RELC4004 (disposed), RELC4006 (NaN in the result)
    */
   async explain(
     input: InputValue | Readonly<Record<string, InputValue>>,
@@ -138,19 +185,15 @@ export class Explainer {
     if (this.disposed)
       throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
     const given = this.byName(input);
-    const bound: tf.Tensor[] = [];
+    const seed = expectSeed(options.seed ?? this.seed);
+    const feed: Record<string, tf.Tensor> = {};
     try {
-      const feed: Record<string, tf.Tensor> = {};
-      for (const node of this.inputs) {
-        feed[node.name] = bindInput(node, given[node.name]);
-        bound.push(feed[node.name]!);
-      }
-      const targets = this.targetsFor(options.target, feed);
-      bound.push(targets);
-      const { walker } = this.runner(options.seed ?? this.seed);
-      return await this.read(walker.run({ ...feed, [targetInput]: targets }));
+      bindInputs(this.inputs, given, feed);
+      feed[targetInput] = this.targetsFor(options.target, feed);
+      const { walker } = this.runner(seed);
+      return await this.read(walker.run(feed));
     } finally {
-      tf.dispose(bound);
+      tf.dispose(feed);
     }
   }
 
@@ -164,7 +207,8 @@ export class Explainer {
   private byName(
     input: InputValue | Readonly<Record<string, InputValue>>,
   ): Readonly<Record<string, InputValue>> {
-    const isOne = input instanceof tf.Tensor || ArrayBuffer.isView(input) || Array.isArray(input);
+    const isOne =
+      input instanceof tf.Tensor || ArrayBuffer.isView(input) || Array.isArray(input) || isForeign(input);
     if (!isOne) return input as Readonly<Record<string, InputValue>>;
     const names = this.inputs.map((node) => node.name);
     if (names.length === 1) return { [names[0]!]: input as InputValue };
@@ -178,10 +222,8 @@ export class Explainer {
   /** One class for each sample; −1 asks the program for the arg-max. */
   private targetsFor(target: ExplainOptions['target'], feed: Readonly<Record<string, tf.Tensor>>): tf.Tensor {
     const node = this.compiled.program.graph.nodes.get(targetInput)!;
-    const [first] = this.inputs;
-    const multiple = first === undefined ? undefined : batchMultiple(first.type.shape[0] ?? 1);
-    const samples = multiple === undefined ? 1 : feed[first!.name]!.shape[0]! / multiple;
-    const count = bindShape(node.type.shape, samples)[0]!;
+    const [samples] = this.inputs.flatMap((input) => samplesOf(input, feed[input.name]!) ?? []);
+    const count = bindShape(node.type.shape, samples ?? 1)[0]!;
     const list =
       typeof target === 'number'
         ? new Array<number>(count).fill(target)
@@ -205,7 +247,7 @@ export class Explainer {
     if (known !== undefined && known.walker.backend === tf.getBackend()) return known;
     known?.walker.dispose();
     const compiled = seed === this.seed ? this.compiled : this.recompile(seed);
-    const { graph, weights } = runPasses(compiled.program, [lowerForTfjs], dialect);
+    const { graph, weights } = runPasses(compiled.program, tfjsPasses, dialect);
     const fresh = { compiled, walker: new Walker(planFor(graph, dialect), weights) };
     this.running.set(seed, fresh);
     return fresh;

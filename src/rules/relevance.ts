@@ -70,7 +70,7 @@ export function surroundingsOf(nodes: ReadonlyMap<Name, Node>, explained: readon
   return { active, preprocessed, first, traitsOf: (op) => forward[op as 'add']?.traits ?? {} };
 }
 
-/** Values that lie between what is explained and the seed, and carry floating-point relevance. */
+/** Values between what is explained and the seed, in floating point: indices and conditions carry no relevance. */
 function liveValues(nodes: ReadonlyMap<Name, Node>, request: RelevanceRequest): ReadonlySet<Name> {
   const dependent = new Set<Name>(request.wrt);
   for (const node of nodes.values()) {
@@ -85,9 +85,6 @@ function liveValues(nodes: ReadonlyMap<Name, Node>, request: RelevanceRequest): 
   }
   return live;
 }
-
-/** Whether a slot can carry relevance: indices and conditions cannot. */
-const carries = (nodes: ReadonlyMap<Name, Node>, arg: Name) => nodes.get(arg)!.type.dtype === 'f32';
 
 function refuse(node: Node, around: Surroundings, detail: string): never {
   const place = printLoc(node.loc);
@@ -179,7 +176,7 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
     const total = parts.total(name);
     if (total === undefined) continue;
     relevanceOf.set(name, total);
-    const operands = node.args.flatMap((arg, slot) => (live.has(arg) && carries(nodes, arg) ? [slot] : []));
+    const operands = node.args.flatMap((arg, slot) => (live.has(arg) ? [slot] : []));
     if (operands.length === 0) continue;
     const line =
       chooseLine(request.composite, node, around) ?? refuse(node, around, 'the composite has no rule for it');

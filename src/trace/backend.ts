@@ -164,13 +164,6 @@ function isTensor(input: unknown): input is tf.Tensor {
   return input instanceof tf.Tensor;
 }
 
-/** Moves a literal's data to the current backend: a kernel that shares data counts references there. */
-function moveToCurrent({ dataId }: tf.Tensor): void {
-  const engine = tf.engine();
-  if (engine.state.tensorInfo.get(dataId)?.backend !== engine.backend)
-    engine.moveData(engine.backend, dataId);
-}
-
 /** Runs a kernel on constants. A transpose that changes nothing shares its data, so that a weight keeps its name. */
 function compute(
   kernelName: string,
@@ -190,7 +183,6 @@ function record(kernelName: string, inputs: tf.NamedTensorInfoMap, attrs: tf.Nam
   if (randomKernels.test(kernelName)) throw randomOp(kernelName);
   if (given.every(([, input]) => !recorder.isTraced(input.dataId))) {
     return onBackend(realBackend, () => {
-      for (const [, input] of given) moveToCurrent(input);
       const result = compute(kernelName, inputs as tf.NamedTensorMap, attrs);
       return Array.isArray(result) ? result : [result];
     });

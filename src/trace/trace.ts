@@ -88,11 +88,12 @@ function recordOnce(subject: Subject, batch: number | undefined): Program {
 /** Reshapes of weights that nothing else uses are done on the weight: it keeps its name. */
 function reshapeWeights({ graph, weights }: Program): Program {
   const uses = usesOf(graph);
+  const outputs = new Set(Object.values(graph.outputs));
   const stored = new Map(weights);
   const reshaped = rewrite(graph, forward, (node, { builder }) => {
     const [source] = node.args;
     const weight = node.op === 'reshape' ? builder.node(source!) : undefined;
-    if (weight?.op !== 'param' || uses.get(source!)!.length !== 1) return undefined;
+    if (weight?.op !== 'param' || uses.get(source!)!.length !== 1 || outputs.has(source!)) return undefined;
     const key = weight.attrs.key as string;
     stored.set(key, { ...stored.get(key)!, shape: node.type.shape as number[] });
     builder.nodes.delete(weight.name);

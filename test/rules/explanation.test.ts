@@ -74,7 +74,9 @@ describe('the seed', () => {
     expect(start('epsilon', 'one')).toBe('seed.hot');
     expect(start('gradient', 'logit')).toBe('seed.scores_at_target');
   });
+});
 
+describe('the end of the model', () => {
   it.each([
     ['softmax', ['%l = softmax(%z) {axis=1} : f32[N,3]', '%y = reshape(%l) : f32[N,3]']],
     ['log-softmax', ['%y = log_softmax(%z) {axis=1} : f32[N,3]']],
@@ -132,7 +134,9 @@ describe('what is explained', () => {
     expect(whole.outputs.scores).toBe('b');
     expect(whole.nodes.get('r.x')).toMatchObject({ op: 'rule.pass', args: ['x', 'b', 'r.b'] });
   });
+});
 
+describe('integer inputs', () => {
   const lookups = [
     '%t = input() : i32[N,2]',
     '%e = param() {key="e"} : f32[5,3]',
@@ -160,7 +164,9 @@ describe('what is explained', () => {
     const { graph: whole } = explain(graph, dialect, { preset: epsilon });
     expect(whole.outputs['relevance.x']).toBe('r.f');
   });
+});
 
+describe('gradients', () => {
   it('a gradient times the input, under the name of a relevance', () => {
     const { program } = of(linear);
     const found = explained(program, { preset: presetNamed('gradient-times-input') }, x, [2]);
@@ -184,6 +190,20 @@ describe('where rules come from', () => {
   it('a rule line has the place of the node it rules', () => {
     const { graph: whole } = explain(graph, dialect, { preset: epsilon });
     expect(whole.nodes.get('r.x')!.loc).toEqual({ layer: 'head' });
+  });
+
+  it('conditions and indices that depend on the input get no relevance', () => {
+    const choosing = graphOf([
+      '%x = input() : f32[N,3]',
+      '%t = tanh(%x) : f32[N,3]',
+      '%c = greater(%t, %x) : bool[N,3]',
+      '%s = select(%c, %t, %x) : f32[N,3]',
+      '%i = argmax(%s) {axis=1} : i32[N]',
+      '%h = one_hot(%i) {depth=3} : f32[N,3]',
+      '%y = mul(%s, %h) : f32[N,3]',
+    ]);
+    const { chosen } = explain(choosing, dialect, { preset: presetNamed('gradient') });
+    expect(chosen.map(({ node }) => node)).toEqual(['t', 's', 'y']);
   });
 
   it('what does not lead from an input to the output is left alone', () => {

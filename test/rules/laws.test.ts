@@ -155,14 +155,14 @@ describe('neurons of one sign', () => {
   });
 });
 
-describe('sums and products', () => {
-  const pair = (seed: number) => {
-    const random = sequence(seed);
-    return { x: uniform([2, 6], random), y: uniform([2, 6], random), R: uniform([2, 6], random) };
-  };
-  const both = (z: string, seed: number, rule: RuleName, params: Attrs) =>
-    [0, 1].map((to) => sums(given(z, pair(seed), rule, params, to)));
+const pair = (seed: number) => {
+  const random = sequence(seed);
+  return { x: uniform([2, 6], random), y: uniform([2, 6], random), R: uniform([2, 6], random) };
+};
+const both = (z: string, seed: number, rule: RuleName, params: Attrs) =>
+  [0, 1].map((to) => sums(given(z, pair(seed), rule, params, to)));
 
+describe('sums', () => {
   it('(L7) add(add(x, x), x) gives x three parts, a third of R each', () => {
     const text = `graph @three {
       %x = input() : f32[N,6]
@@ -202,7 +202,9 @@ describe('sums and products', () => {
       }
     });
   });
+});
 
+describe('products', () => {
   it('(L9) a product gives each factor all of ΣR, half of it with share = 1/2', () => {
     holds(({ seed }) => {
       const wanted = sums(pair(seed).R);

@@ -51,7 +51,9 @@ describe('RELC3001: no rule for an op', () => {
     expect(error.code).toBe('RELC3001');
     expect(error.detail).toContain(node);
   });
+});
 
+describe('RELC3001: what would serve', () => {
   it('says so where no rule serves at all', () => {
     const lines = ['%r = input() : f32[N,2,1]', '%v = reshape(%x) : f32[N,3,1]'];
     const unpool = '%y = max_unpool(%v, %r) {window=[2], strides=[1], padding=[[0,0]]} : f32[N,3,1]';

@@ -128,16 +128,24 @@ describe('weights', () => {
     w.dispose();
   });
 
-  it('used twice are one weight', () => {
+  it('used twice are one weight, in one shape or in two', () => {
     const w = randomTensor(1, [4]);
-    const model = (x: tf.Tensor) =>
-      x
-        .mul(w)
-        .add(w)
-        .mul(w.reshape([1, 4]));
-    const { weights } = traceFunction(model, { ...rows, params: { scale: w } });
-    expect([...weights.values()].every(({ data }) => data.length === 4)).toBe(true);
-    expect([...weights.keys()]).toContain('scale');
+    const row = (x: tf.Tensor) => x.mul(w.reshape([1, 4])).add(w.reshape([1, 4]));
+    const options = { ...rows, params: { scale: w } };
+    expect([...traceFunction(row, options).weights.keys()]).toEqual(['scale']);
+    const both = traceFunction((x: tf.Tensor) => row(x.mul(w)), options);
+    expect([...both.weights].map(([key, { data }]) => [key, data])).toEqual([
+      ['scale', w.dataSync()],
+      ['scale_1', w.dataSync()],
+    ]);
+    w.dispose();
+  });
+
+  it('that are results keep their shape', () => {
+    const w = randomTensor(1, [1, 4]);
+    const model = (x: tf.Tensor) => ({ row: w, y: x.mul(w) });
+    const { graph } = traceFunction(model, { ...rows, params: { w } });
+    expect(graph.nodes.get(graph.outputs.row!)!.type.shape).toEqual([1, 4]);
     w.dispose();
   });
 
@@ -217,6 +225,18 @@ describe('constants', () => {
     };
     const { graph } = leavesTensorflowAlone(() => traceFunction(model, rows));
     expect(nodesWithOp(graph, 'constant').map((node) => node.attrs.value)).toContainEqual([1, 2, 3, 4]);
+  });
+
+  it('that a variable is made of stay in it', () => {
+    let state: tf.Variable | undefined;
+    const model = (x: tf.Tensor) => {
+      state ??= tf.variable(tf.tensor1d([1, 2, 3, 4]), false, 'made while tracing');
+      return x.add(state);
+    };
+    const { graph } = traceFunction(model, rows);
+    expect(nodesWithOp(graph, 'constant').map((node) => node.attrs.value)).toEqual([[1, 2, 3, 4]]);
+    expect([...state!.dataSync()]).toEqual([1, 2, 3, 4]);
+    state!.dispose();
   });
 
   it('kept by the model across calls stay readable', () => {

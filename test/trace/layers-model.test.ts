@@ -119,6 +119,22 @@ describe('a residual model', () => {
     expect(resolveAlias(graph, 'scores')).toBe('scores/softmax');
   });
 
+  it('names a layer once that two nested models share', () => {
+    const shared = layers.dense({ units: 4, name: 'shared' });
+    const branches = ['left', 'right'].map((name) => {
+      const own = tf.input({ shape: [4] });
+      return tf.model({ inputs: own, outputs: apply(shared, own), name });
+    });
+    const input = tf.input({ shape: [4] });
+    const sum = layers.add({ name: 'sum' });
+    const outputs = apply(
+      sum,
+      branches.map((branch) => apply(branch, input)),
+    );
+    const { graph } = expectPredictions(withSeededWeights(tf.model({ inputs: input, outputs })));
+    expect(graph.nodes.get('sum')!.args).toEqual(['left/shared', 'right/shared']);
+  });
+
   it('can be called as before once it is traced', () => {
     const model = residualModel();
     const input = randomTensor(3, [2, 8, 8, 3]);

@@ -98,7 +98,7 @@ describe('a file that is missing or wrong', () => {
     expect(await refused(path)).toContain(`${path} could not be read as JSON: `);
   });
 
-  it.each(['{"layers": []}', '{"modelTopology": "dense"}', 'null', '[1, 2]', '3'])(
+  it.each(['{"layers": []}', '{"modelTopology": "dense"}', '{"modelTopology": null}', 'null', '[1, 2]', '3'])(
     'no model: %s',
     async (text) => {
       const path = join(folder, 'other.json');

@@ -149,6 +149,10 @@ describe('asynchronous functions', () => {
     expect(message).toContain('load and await beforehand');
   });
 
+  it('are refused for the promise where they await a constant', () => {
+    refused(async (x: tf.Tensor) => x.mul((await tf.scalar(2).data())[0]!), 'RELC2005');
+  });
+
   it('are refused where they fail later on', async () => {
     refused(async () => Promise.reject(new Error('later')), 'RELC2005');
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -5,7 +5,7 @@ import { RelcError } from '../../ir/error.js';
 import { type Name, type Node, printLoc } from '../../ir/graph.js';
 import { batchMultiple, printType } from '../../ir/type.js';
 import type { Plan, Statement } from './plan.js';
-import { Identifiers, printExpression } from './print.js';
+import { Identifiers, literalText, printExpression } from './print.js';
 
 export interface EmitOptions {
   /** What the module's head says: model, rules, tool. */
@@ -20,10 +20,13 @@ export type EmittedFiles = Readonly<Record<string, string>>;
 
 const runtimeSource = new URL('../../../src/codegen/typescript/runtime.ts', import.meta.url);
 
+/** Text for one line of comment. */
+const inLine = (text: string) => text.replace(/\s+/g, ' ');
+
 /** The origin of a line: the node as dumps print it, and its place. */
 function originOf(node: Node): string {
   const place = printLoc(node.loc);
-  return `%${node.name}: ${printType(node.type)}${place === '' ? '' : `  ${place}`}`;
+  return inLine(`%${node.name}: ${printType(node.type)}${place === '' ? '' : ` ${place}`}`);
 }
 
 class Module {
@@ -46,7 +49,7 @@ class Module {
     this.addTypes(file);
     this.addLoad(file);
     this.addExplain(file);
-    file.insertText(0, [title, ...details].map((line) => `// ${line}\n`).join(''));
+    file.insertText(0, [title, ...details].map((line) => `// ${inLine(line)}\n`).join(''));
     return file;
   }
 
@@ -92,14 +95,11 @@ class Module {
         writer.write('return tf.tidy(() => ').inlineBlock(() => {
           writer.writeLine('const weights = rt.readWeights(bytes);');
           for (const { name, key } of this.plan.params) {
-            writer.writeLine(
-              `const ${this.identifiers.of(name)}: tf.Tensor = weights[${JSON.stringify(key)}]!;`,
-            );
+            writer.writeLine(`const ${this.identifiers.of(name)}: tf.Tensor = weights${member(key)}!;`);
           }
           this.writeStatements(writer, this.plan.load);
-          writer.write('return ').inlineBlock(() => {
-            for (const name of this.plan.kept) writer.writeLine(`${this.identifiers.of(name)},`);
-          });
+          writer.write('return ');
+          this.writeKept(writer);
           writer.write(';').newLine();
         });
         writer.write(');').newLine();
@@ -125,12 +125,12 @@ class Module {
       statements: (writer) => {
         writer.write('return tf.tidy(() => ').inlineBlock(() => {
           if (batched !== undefined) this.writeBatch(writer, batched);
-          writer.writeLine(
-            `const { ${this.plan.kept.map((name) => this.identifiers.of(name)).join(', ')} } = constants;`,
-          );
+          writer.write('const ');
+          this.writeKept(writer);
+          writer.write(' = constants;').newLine();
           for (const node of this.inputs) {
             writer.writeLine(
-              `const ${this.identifiers.of(node.name)}: tf.Tensor = inputs[${JSON.stringify(node.name)}];`,
+              `const ${this.identifiers.of(node.name)}: tf.Tensor = inputs${member(node.name)};`,
             );
           }
           if (target !== undefined) {
@@ -148,7 +148,7 @@ class Module {
 
   private writeBatch(writer: CodeBlockWriter, batched: Node): void {
     const multiple = batchMultiple(batched.type.shape[0]!)!;
-    const rows = `inputs[${JSON.stringify(batched.name)}].shape[0]!`;
+    const rows = `inputs${member(batched.name)}.shape[0]!`;
     writer.writeLine(`const batch = ${multiple === 1 ? rows : `${rows} / ${multiple}`};`);
   }
 
@@ -162,6 +162,13 @@ class Module {
     }
   }
 
+  /** `{ a, b }`, one a line. */
+  private writeKept(writer: CodeBlockWriter): void {
+    writer.inlineBlock(() => {
+      for (const name of this.plan.kept) writer.writeLine(`${this.identifiers.of(name)},`);
+    });
+  }
+
   private writeOutputs(writer: CodeBlockWriter): void {
     writer.write('return ').inlineBlock(() => {
       for (const [key, name] of Object.entries(this.plan.graph.outputs)) {
@@ -172,9 +179,13 @@ class Module {
   }
 }
 
-function quoted(key: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(key) ? key : JSON.stringify(key);
-}
+const isPlain = (key: string) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(key);
+
+/** A key of an object literal or an interface. */
+const quoted = (key: string) => (isPlain(key) ? key : literalText(key));
+
+/** The access to a property: `.x`, or `['relevance.x']`. */
+const member = (key: string) => (isPlain(key) ? `.${key}` : `[${literalText(key)}]`);
 
 /** Type errors of a project, as text; none is the only acceptable result. */
 function diagnosticsOf(project: Project): string[] {

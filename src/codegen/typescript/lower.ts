@@ -7,6 +7,7 @@ import { parseEquation } from '../../ir/ops/einsum.js';
 import { padAttrs } from '../../ir/ops/movement.js';
 import { resizeTaps } from '../../ir/ops/resize.js';
 import { groupsOf, type Window, windowAttrs, windowOf } from '../../ir/ops/window.js';
+import { commonSubexpressions } from '../../ir/passes/common-subexpressions.js';
 import type { Pass, Program } from '../../ir/passes/pass.js';
 import { rewrite } from '../../ir/passes/rewrite.js';
 import { type TensorData, tensor } from '../../ir/tensor.js';
@@ -132,8 +133,11 @@ function lower(program: Program, dialect: Dialect): Program {
   return { graph, weights };
 }
 
-export const lowerForTfjs: Pass = {
+const lowerForTfjs: Pass = {
   name: 'lower-for-tfjs',
   summary: 'transposed convolutions as convolutions, constant factors transposed beforehand',
   run: lower,
 };
+
+/** What a program goes through before it is planned: what lowering makes twice is kept once. */
+export const tfjsPasses: readonly Pass[] = [lowerForTfjs, commonSubexpressions];

@@ -5,7 +5,7 @@ import type { Expression } from '../../ir/spelling.js';
 import { batchMultiple, type Dim } from '../../ir/type.js';
 
 const reserved = new Set(
-  'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await async tf rt batch target constants weights'.split(
+  'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await async tf rt batch target constants weights inputs arguments eval undefined NaN Infinity Number'.split(
     ' ',
   ),
 );
@@ -34,12 +34,17 @@ function printDim(dim: Dim): string {
   return multiple === 1 ? 'batch' : `${multiple} * batch`;
 }
 
+/** A string between single quotes. */
+export function literalText(text: string): string {
+  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
+}
+
 function printLiteral(attr: Attr): string {
   if (Array.isArray(attr)) return `[${attr.map(printLiteral).join(', ')}]`;
   const number = typeof attr === 'string' ? attrNumber(attr) : undefined;
   if (number !== undefined)
     return Number.isNaN(number) ? 'Number.NaN' : number > 0 ? 'Infinity' : '-Infinity';
-  return typeof attr === 'string' ? `'${attr}'` : String(attr);
+  return typeof attr === 'string' ? literalText(attr) : String(attr);
 }
 
 /** `tf.mul(h, s_a)` */

@@ -23,7 +23,10 @@ export const activationOps = {
     'tf.clipByValue',
     (x, _y, _z, attrs) => Math.min(Math.max(x, numberOf(attrs, 'min')), numberOf(attrs, 'max')),
     ({ k, g, x, z }) => k.builder.add('select', [k.binary('equal', x, z), g, k.constant(0, g)]),
-    { attrs: { min: 'number', max: 'number' }, nonnegative: (attrs) => numberOf(attrs, 'min') >= 0 },
+    {
+      attrs: { min: 'number', max: 'number' },
+      nonnegative: (attrs) => Math.min(numberOf(attrs, 'min'), numberOf(attrs, 'max')) >= 0,
+    },
   ),
   leaky_relu: activation(
     'x, or alpha·x where negative',

@@ -67,6 +67,7 @@ export const indexingOps = {
       const axis = numberOf(attrs, 'axis');
       checkAxis(axis, type.shape.length);
       expectDtype(indices!, 1, 'i32');
+      fixedDim(type.shape[axis]!, 'scattering along the batch axis');
       const picked = [...type.shape.slice(0, axis), ...indices!.shape, ...type.shape.slice(axis + 1)];
       expectDtype(updates!, 0, type.dtype);
       if (picked.join() !== updates!.shape.join()) {

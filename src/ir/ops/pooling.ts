@@ -83,13 +83,10 @@ function transposeAverage(builder: GraphBuilder, node: Node, cotangent: Name): N
   const pooled = node.type.shape.slice(1, -1) as number[];
   const counts = tapCounts(spatial, pooled, window);
   const axes = pooled.map((_, axis) => axis + 1);
-  const inverse = k.data(
-    counts.map((count) => 1 / count),
-    pooled,
-  );
-  const shares = counts.every((count) => count === counts[0])
-    ? k.scale(cotangent, 1 / counts[0]!)
-    : k.mul(cotangent, k.broadcast(inverse, axes, node.type));
+  const inverses = counts.map((count) => 1 / count);
+  const shares = inverses.every((inverse) => inverse === inverses[0])
+    ? k.scale(cotangent, inverses[0]!)
+    : k.mul(cotangent, k.broadcast(k.data(inverses, pooled), axes, node.type));
   const around = (values: readonly number[]) => [0, ...values, 0];
   const low = window.size.map((size, axis) => size - 1 - window.padding[axis]![0]);
   const high = window.size.map((size, axis) => {
@@ -97,29 +94,16 @@ function transposeAverage(builder: GraphBuilder, node: Node, cotangent: Name): N
     return spatial[axis]! + size - 1 - spread - low[axis]!;
   });
   const interior = window.strides.map((stride) => stride - 1);
-  const clipped = (values: readonly number[]) => values.map((count) => Math.max(count, 0));
   const padded = builder.add('pad', [shares], {
-    attrs: padAttrs(around(clipped(low)), around(clipped(high)), around(interior)),
+    attrs: padAttrs(around(low), around(high), around(interior)),
   });
-  const inside = cropNegative(builder, padded, around(low), around(high));
   const still = {
     strides: axes.map(() => 1),
     padding: axes.map(() => [0, 0] as const),
     dilations: axes.map(() => 1),
   };
-  const sums = builder.add('avg_pool', [inside], { attrs: { ...windowAttrs(still), window: window.size } });
+  const sums = builder.add('avg_pool', [padded], { attrs: { ...windowAttrs(still), window: window.size } });
   return k.scale(sums, sizeOf(window.size));
-}
-
-/** Cuts off what negative padding asks to be removed. */
-function cropNegative(builder: GraphBuilder, x: Name, low: readonly number[], high: readonly number[]): Name {
-  if ([...low, ...high].every((count) => count >= 0)) return x;
-  const type = builder.typeOf(x);
-  const shape = type.shape.map((dim, axis) =>
-    typeof dim === 'string' ? dim : dim + Math.min(low[axis]!, 0) + Math.min(high[axis]!, 0),
-  );
-  const begin = low.map((count) => Math.max(-count, 0));
-  return builder.add('slice', [x], { attrs: { begin }, type: { ...type, shape } });
 }
 
 const geometry = (node: Node) => [

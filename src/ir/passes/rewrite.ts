@@ -46,9 +46,9 @@ export class Rewriter {
   }
 }
 
-/** Temporaries `t.…` vanish without a trace; any other name that a pass removes becomes an alias. */
+/** Temporaries `t.…` and quotients `s.…` vanish without a trace; any other name that a pass removes becomes an alias. */
 function keepsAlias(name: Name): boolean {
-  return !name.startsWith('t.');
+  return !/^[ts]\./.test(name);
 }
 
 /**

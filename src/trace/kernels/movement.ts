@@ -1,4 +1,5 @@
 // Kernels that move data: reshapes, slices, joins, padding, gathers.
+import * as tf from '@tensorflow/tfjs';
 import { OpProblem } from '../../ir/dialect.js';
 import type { Name } from '../../ir/graph.js';
 import { padAttrs, sliceAttrs } from '../../ir/ops/movement.js';
@@ -58,70 +59,38 @@ function splitV(call: KernelCall): Name[] {
   });
 }
 
-/** A strided slice by TensorFlow's masks: which ends are open, which axes are new or shrink away. */
+interface StridedAttrs {
+  readonly begin: number[];
+  readonly end: number[];
+  readonly strides: number[];
+  readonly beginMask: number;
+  readonly endMask: number;
+  readonly ellipsisMask: number;
+  readonly newAxisMask: number;
+  readonly shrinkAxisMask: number;
+}
+
+/** A strided slice. tfjs works out its masks: which ends are open, which axes are new or shrink away. */
 function stridedSlice(call: KernelCall): Name {
-  const { r, attrs } = call;
+  const { r } = call;
   const x = need(call, 'x');
-  const plan = planStrides(r.shapeOf(x), attrs as unknown as StridedAttrs);
+  const extents = r.shapeOf(x);
+  const stated = call.attrs as unknown as StridedAttrs;
+  const { beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = stated;
+  const masks = [beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask] as const;
+  const plan = tf.slice_util.sliceInfo([...extents], stated.begin, stated.end, stated.strides, ...masks);
+  if (shrinkAxisMask !== 0 && !plan.isSimpleSlice) {
+    throw new OpProblem(
+      'RELC2001',
+      'tfjs takes the wrong elements where an axis shrinks beside a stride',
+      'slice in two steps',
+    );
+  }
+  const size = tf.slice_util.computeOutShape(plan.begin, plan.end, plan.strides);
   const reversed = plan.strides.flatMap((step, axis) => (step < 0 ? [axis] : []));
   const forwards = reversed.length === 0 ? x : r.add('reverse', [x], { axes: reversed });
-  const begin = plan.begin.map((at, axis) => (plan.strides[axis]! < 0 ? r.shapeOf(x)[axis]! - 1 - at : at));
-  const part = slice(r, forwards, begin, plan.size, plan.strides.map(Math.abs));
-  return reshape(r, part, plan.shape);
-}
-
-interface StridedAttrs {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
-}
-
-function planStrides(shape: readonly number[], attrs: StridedAttrs) {
-  const begin: number[] = [];
-  const size: number[] = [];
-  const strides: number[] = [];
-  const result: number[] = [];
-  const has = (mask: number | undefined, bit: number) => ((mask ?? 0) & (1 << bit)) !== 0;
-  const takesAxis = (bit: number) => !has(attrs.newAxisMask, bit) && !has(attrs.ellipsisMask, bit);
-  const sparse = attrs.begin.map((_, bit) => bit);
-  const consumed = sparse.filter(takesAxis).length;
-  const whole = (axis: number) => {
-    begin.push(0);
-    size.push(shape[axis]!);
-    strides.push(1);
-    result.push(shape[axis]!);
-  };
-  for (const bit of sparse) {
-    const axis = begin.length;
-    if (has(attrs.ellipsisMask, bit)) for (let i = shape.length - consumed; i > 0; i--) whole(begin.length);
-    else if (has(attrs.newAxisMask, bit)) result.push(1);
-    else {
-      const step = attrs.strides[bit] ?? 1;
-      const shrink = has(attrs.shrinkAxisMask, bit);
-      const from = bound(attrs.begin[bit]!, shape[axis]!, step, has(attrs.beginMask, bit) && !shrink, true);
-      const to = bound(attrs.end[bit]!, shape[axis]!, step, has(attrs.endMask, bit), false);
-      const count = shrink ? 1 : Math.max(0, Math.ceil((to - from) / step));
-      begin.push(from);
-      size.push(count);
-      strides.push(step);
-      if (!shrink) result.push(count);
-    }
-  }
-  while (begin.length < shape.length) whole(begin.length);
-  return { begin, size, strides, shape: result };
-}
-
-/** One end of a range, negative values counted from the back, clamped to where the direction can start or stop. */
-function bound(stated: number, extent: number, step: number, open: boolean, isBegin: boolean): number {
-  const [least, most] = step > 0 ? [0, extent] : [-1, extent - 1];
-  if (open) return isBegin === step > 0 ? least : most;
-  const place = stated < 0 ? stated + extent : stated;
-  return Math.min(Math.max(place, least), most);
+  const begin = plan.begin.map((at, axis) => (plan.strides[axis]! < 0 ? extents[axis]! - 1 - at : at));
+  return reshape(r, slice(r, forwards, begin, size, plan.strides.map(Math.abs)), plan.finalShape);
 }
 
 function pad(call: KernelCall): Name {

@@ -3,8 +3,15 @@ import * as tf from '@tensorflow/tfjs';
 import { OpProblem } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
 import { type Window, windowAttrs } from '../../ir/ops/window.js';
+import type { Dtype } from '../../ir/type.js';
+import type { Recorder } from '../recorder.js';
 import { windowFrom } from './contraction.js';
 import { axesOf, type KernelCall, need, numberAttr, numbersAttr, type TranslationTable } from './kernel.js';
+
+/** Whole numbers are reduced as f32, exactly up to 2²⁴. */
+function cast(r: Recorder, x: Name, dtype: Dtype): Name {
+  return r.typeOf(x).dtype === dtype ? x : r.add('cast', [x], {}, { dtype, shape: r.shapeOf(x) });
+}
 
 /** A reduction whose axes tfjs states under `key`; kept axes come back as extents of 1. */
 function reduction(op: string, key: string) {
@@ -13,7 +20,9 @@ function reduction(op: string, key: string) {
     const x = need(call, 'x');
     const shape = r.shapeOf(x);
     const axes = axesOf(call.attrs[key], shape.length);
-    const reduced = axes.length === 0 ? x : r.add(op, [x], { axes });
+    const { dtype } = r.typeOf(x);
+    const total = axes.length === 0 ? x : r.add(op, [cast(r, x, 'f32')], { axes });
+    const reduced = cast(r, total, op === 'mean' ? 'f32' : dtype);
     if (call.attrs.keepDims !== true) return reduced;
     return r.k.reshape(
       reduced,

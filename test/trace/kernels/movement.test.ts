@@ -65,6 +65,10 @@ const slices: readonly Movement[] = [
     run: (x: tf.Tensor) => tf.stridedSlice(x, [0, 0, -2], [0, 0, -1], [1, 1, 1], 1, 1, 0, 2, 4),
   },
   {
+    name: 'strided, an open beginning that does not count where the axis shrinks',
+    run: (x: tf.Tensor) => tf.stridedSlice(x, [0, 2], [0, 3], [1, 1], 3, 1, 0, 0, 2),
+  },
+  {
     name: 'strided, an ellipsis between two axes',
     run: (x: tf.Tensor) => tf.stridedSlice(x, [0, 0, 2], [0, 0, 0], [1, 1, -1], 1, 1, 2, 0, 0),
   },
@@ -294,6 +298,14 @@ const refused: readonly (Movement & { readonly message: RegExp })[] = [
     message: /would move to an axis other than 0/,
   },
 ];
+
+describe('a strided slice', () => {
+  it('is refused where tfjs takes the wrong elements', () => {
+    const model = (x: tf.Tensor) => tf.stridedSlice(x, [0, 1, 0], [0, 2, 4], [1, 1, 2], 1, 1, 0, 0, 2);
+    const { message } = refusal(() => traceFunction(model, { input: cube }), 'RELC2001');
+    expect(message).toMatch(/StridedSlice \(at .*: tfjs takes the wrong elements where an axis shrinks/);
+  });
+});
 
 describe('what mixes samples is refused', () => {
   it.each(refused)('$name', ({ run, message }) => {

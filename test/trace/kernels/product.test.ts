@@ -3,7 +3,14 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { nodesWithOp } from '../../../src/ir/graph.js';
 import { type ModelFunction, traceFunction } from '../../../src/trace/function.js';
-import { expectTraced, type Probe, refusal, startTensorflow } from '../support.js';
+import {
+  expectOwnValues,
+  expectTraced,
+  type Probe,
+  randomTensor,
+  refusal,
+  startTensorflow,
+} from '../support.js';
 
 beforeAll(startTensorflow);
 
@@ -36,7 +43,7 @@ const products: readonly Product[] = [
     name: 'a weight on the left, which moves to the right',
     input: [null, 4, 2],
     weights: { w: [3, 4] },
-    run: (x: tf.Tensor, { w }: Weight) => tf.matMul(w, x),
+    run: (x: tf.Tensor, { w }: Weight) => tf.matMul(w, x.relu()),
     eq: 'bij,ci->bcj',
   },
   {
@@ -151,6 +158,14 @@ describe('a fused product', () => {
       });
     const { graph } = expectTraced(model, { input: [null, 4], weights: { w: [4, 3], b: [3], slopes: [3] } });
     expect(nodesWithOp(graph, 'einsum')[0]!.args).toEqual(['x', 'w', 'b']);
+  });
+
+  it('of a value with a stack of weights and one bias', () => {
+    const [w, b] = [randomTensor<tf.Tensor3D>(1, [2, 4, 3]), randomTensor<tf.Tensor1D>(2, [3])];
+    const model = (a: tf.Tensor3D) => tf.fused.matMul({ a, b: w, bias: b, activation: 'relu' });
+    const program = traceFunction(model, { input: [1, 5, 4], batch: null });
+    expectOwnValues(program, ({ x }) => ({ output: model(x as tf.Tensor3D) }), { batches: [1] });
+    tf.dispose([w, b]);
   });
 
   it('with a bias that is no vector', () => {

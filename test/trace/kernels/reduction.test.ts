@@ -30,6 +30,22 @@ const reductions: readonly Reduction[] = [
   { name: 'logSoftmax', run: (x: tf.Tensor) => tf.logSoftmax(x.mul(8)) },
   { name: 'moments', run: moments },
   { name: 'counted whole numbers', input: { shape: [null, 6], dtype: 'i32' }, run: countOfOnes },
+  {
+    name: 'the sum of whole numbers',
+    input: { shape: [null, 6], dtype: 'i32' },
+    run: (x: tf.Tensor) => x.sum(1),
+  },
+  {
+    name: 'the maximum of whole numbers',
+    input: { shape: [null, 6], dtype: 'i32' },
+    run: (x: tf.Tensor) => x.max(1),
+  },
+  {
+    name: 'the mean of whole numbers',
+    input: { shape: [null, 6], dtype: 'i32' },
+    run: (x: tf.Tensor) => x.mean(1),
+  },
+  { name: 'how many are above', run: (x: tf.Tensor) => x.greater(0.5).sum([1, 2]) },
 ];
 
 function moments(x: tf.Tensor): tf.Tensor {

@@ -8,6 +8,7 @@ import type { Pass } from '../pass.js';
 import { type Rewriter, rewrite } from '../rewrite.js';
 import { simplifyNode } from '../simplify.js';
 import { channelVector } from './channels.js';
+import { raiseComposites } from './raise.js';
 import { batchNormMap, type ChannelMap, countUses, newDeadEnds, Sinker } from './sink.js';
 
 /** x − c = x + (−c), x / c = x · (1/c), −x = x · (−1): constants are only ever added or multiplied, on the right. */
@@ -72,9 +73,10 @@ function simplified(graph: Graph, dialect: Dialect): Graph {
 
 export const canonicalize: Pass = {
   name: 'canonicalize',
-  summary: 'remove no-ops, sink constants into the affine op before them, fold what is constant',
+  summary:
+    'remove no-ops, raise composites, sink constants into the affine op before them, fold what is constant',
   run(program, dialect) {
-    const steps = [simplified, normalizeConstants, simplified, sinkConstants, simplified];
+    const steps = [simplified, raiseComposites, normalizeConstants, simplified, sinkConstants, simplified];
     const graph = steps.reduce((current, step) => removeDeadCode(step(current, dialect)), program.graph);
     return foldConstants.run({ graph, weights: program.weights }, dialect);
   },
