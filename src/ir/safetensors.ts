@@ -49,7 +49,8 @@ export function encodeSafetensors(weights: Weights): Uint8Array {
 }
 
 function decodeEntry(key: string, entry: Entry, data: Uint8Array): TensorData {
-  const bytes = data.slice(...entry.data_offsets);
+  // A copy: a Buffer's own slice would share, and its offset need not be a multiple of four.
+  const bytes = new Uint8Array(data.subarray(...entry.data_offsets));
   if (entry.dtype === 'F32') return tensor(entry.shape, new Float32Array(bytes.buffer));
   if (entry.dtype === 'I32') return tensor(entry.shape, new Int32Array(bytes.buffer), 'i32');
   if (entry.dtype === 'BOOL') return tensor(entry.shape, bytes, 'bool');

@@ -6,6 +6,7 @@ import type { Explainer } from '../../src/api/explainer.js';
 import { dialect, stageNames } from '../../src/api/pipeline.js';
 import { evaluate } from '../../src/ir/evaluate.js';
 import { parse } from '../../src/ir/parse.js';
+import { print as printed } from '../../src/ir/print.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import { presets } from '../../src/rules/presets.js';
 import type { ModelFunction } from '../../src/trace/function.js';
@@ -134,17 +135,17 @@ describe('a model with two outputs', () => {
 });
 
 describe('compile refuses', () => {
-  const options = { input: [null, 4], params: denseParams() };
+  const options = () => ({ input: [null, 4], params: denseParams() });
 
   it('an unknown preset, with those there are', async () => {
-    await expect(compile(denseNet, { ...options, rules: 'epsilom' })).rejects.toThrow(
+    await expect(compile(denseNet, { ...options(), rules: 'epsilom' })).rejects.toThrow(
       /RELC3003: no preset is called 'epsilom'\n.*epsilon-plus, /,
     );
   });
 
   it('an unknown seed', async () => {
     const seed = 'logits' as 'logit';
-    await expect(compile(denseNet, { ...options, seed })).rejects.toThrow(
+    await expect(compile(denseNet, { ...options(), seed })).rejects.toThrow(
       /RELC3004: .*'logits'\n.*logit, one/,
     );
   });
@@ -167,8 +168,7 @@ describe('stages', () => {
     for (const { graph, print } of explainer.stages.values()) {
       const text = print();
       const again = parse(text, dialect);
-      expect([...again.nodes.keys()]).toEqual([...graph.nodes.keys()]);
-      expect(again.outputs).toEqual(graph.outputs);
+      expect([printed(again), again.nodes.size]).toEqual([text, graph.nodes.size]);
     }
     expect(explainer.stages.get('relevance')!.print()).toContain('rule.epsilon(');
     expect(explainer.stages.get('relevance')!.print({ locs: true })).toMatch(/\/\/ .*models\.ts:\d+:\d+/);

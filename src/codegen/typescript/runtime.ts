@@ -385,9 +385,7 @@ const dtypes = { F32: 'float32', I32: 'int32', BOOL: 'bool' } as const;
 
 /** Tensors from the bytes of a safetensors file. */
 export function readWeights(bytes: ArrayBuffer | Uint8Array): Weights {
-  // A plain view: the slices of Node's buffers share their memory
-  const file =
-    'buffer' in bytes ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
+  const file = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))) as Record<
     string,
@@ -395,7 +393,7 @@ export function readWeights(bytes: ArrayBuffer | Uint8Array): Weights {
   >;
   const tensors: Record<string, tf.Tensor> = {};
   for (const [key, { dtype, shape, data_offsets }] of Object.entries(header)) {
-    const data = file.slice(8 + length + data_offsets[0], 8 + length + data_offsets[1]);
+    const data = new Uint8Array(file.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]));
     tensors[key] = tf.tensor(new arrays[dtype](data.buffer), shape, dtypes[dtype]);
   }
   return tensors;

@@ -1,7 +1,9 @@
 // Canonicalization: one spelling for what can be spelled in many ways, so that rules see the network that was meant.
 import { Arithmetic } from '../../arithmetic.js';
+import type { GraphBuilder } from '../../builder.js';
 import { attrNumber, type Dialect } from '../../dialect.js';
 import { activeValues, type Graph, type Name, type Node } from '../../graph.js';
+import { parseEquation } from '../../ops/einsum.js';
 import { removeDeadCode } from '../dead-code.js';
 import { foldConstants } from '../fold-constants.js';
 import type { Pass } from '../pass.js';
@@ -11,7 +13,10 @@ import { channelVector } from './channels.js';
 import { raiseComposites } from './raise.js';
 import { batchNormMap, type ChannelMap, countUses, newDeadEnds, Sinker } from './sink.js';
 
-/** x − c = x + (−c), x / c = x · (1/c), −x = x · (−1): constants are only ever added or multiplied, on the right. */
+/**
+ * x − c = x + (−c), x / c = x · (1/c), −x = x · (−1): constants are only ever added or multiplied, on the right. The
+ * constant factor of a product stands there too, where rules look for the weight.
+ */
 function normalizeConstants(graph: Graph, dialect: Dialect): Graph {
   const active = activeValues(graph);
   return rewrite(graph, dialect, (node, { builder }) => {
@@ -22,9 +27,16 @@ function normalizeConstants(graph: Graph, dialect: Dialect): Graph {
     if (node.op === 'neg') return builder.add('mul', [x, k.constant(-1, x)], keep);
     if (node.op === 'sub' && !active.has(y)) return builder.add('add', [x, negated(k, y)], keep);
     if (node.op === 'div' && !active.has(y)) return builder.add('mul', [x, inverted(k, y)], keep);
+    if (node.op === 'einsum' && node.args.length === 2 && !active.has(x)) return swapped(node, builder);
     if ((node.op === 'add' || node.op === 'mul') && !active.has(x)) return builder.add(node.op, [y, x], keep);
     return undefined;
   });
+}
+
+/** ab,bc->ac of (x, y) is bc,ab->ac of (y, x). */
+function swapped({ name, args, attrs }: Node, builder: GraphBuilder): Name {
+  const { left, right, out } = parseEquation(attrs.eq as string);
+  return builder.add('einsum', [...args].reverse(), { name, attrs: { eq: `${right},${left}->${out}` } });
 }
 
 /** A unary op on a constant, so that one value stays one value and a broadcast stays a view. */

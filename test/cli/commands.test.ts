@@ -1,0 +1,213 @@
+// The command: help, exit codes, compile, dump, inspect, rules, and models of every kind.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { dialect, encodeSafetensors, parse, parseManifest, presets, stageNames } from '../../src/index.js';
+import { tensor } from '../../src/ir/tensor.js';
+import { relc, scratch, writeModel, writePicture } from './support.js';
+
+const folder = scratch();
+const commands = ['explain', 'compile', 'dump', 'inspect', 'rules'];
+let model = '';
+
+beforeAll(async () => {
+  model = await writeModel(join(folder, 'model'));
+  writePicture(join(folder, 'picture.png'), 6);
+});
+
+describe('help', () => {
+  it('lists the commands', async () => {
+    const { code, out } = await relc('--help');
+    expect(code).toBe(0);
+    for (const name of commands) expect(out).toContain(`  ${name}`);
+  });
+
+  it.each(commands)('%s --help teaches with usage, options and examples', async (name) => {
+    const { code, out } = await relc(name, '--help');
+    expect(code).toBe(0);
+    expect(out).toContain(`Usage: relc ${name}`);
+    expect(out).toContain('Options:');
+    expect(out).toMatch(new RegExp(`Examples:\\n {2}relc ${name}`));
+  });
+
+  it('says its version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect((await relc('--version')).out).toBe(version);
+  });
+});
+
+describe('usage errors end with 2', () => {
+  it.each([
+    ['no command', []],
+    ['an unknown command', ['explode']],
+    ['an unknown option', ['explain', 'a', 'b', '--colour']],
+    ['too few arguments', ['explain', 'a']],
+    ['too many arguments', ['rules', 'x']],
+    ['a missing model', ['inspect', 'nowhere/model.json']],
+    ['a model of no known kind', ['inspect', 'README.md']],
+    ['a missing value', ['dump', 'x.json', '--after']],
+  ])('%s', async (_what, args) => {
+    const { code, err, out } = await relc(...args);
+    expect(code).toBe(2);
+    expect(`${err}${out}`).toMatch(/RELC500[12]|Usage/);
+  });
+
+  it('a wrong stage, scale, seed, shape or target names what there is', async () => {
+    expect((await relc('dump', model, '--after', 'nothing')).err).toContain('stages: trace');
+    expect((await relc('explain', model, join(folder, 'picture.png'), '--scale', '1')).err).toContain(
+      '1/255,0',
+    );
+    expect((await relc('explain', model, join(folder, 'picture.png'), '--seed', 'two')).err).toContain(
+      'logit, one',
+    );
+    expect((await relc('inspect', model, '--shape', '1,x')).err).toContain('1,224,224,3');
+    expect((await relc('compile', model, '--target', 'fortran')).err).toContain('targets: typescript');
+  });
+});
+
+describe('model errors end with 1', () => {
+  it('names an unknown preset and those there are', async () => {
+    const { code, err } = await relc('dump', model, '--rules', 'omega');
+    expect(code).toBe(1);
+    expect(err).toContain('RELC3003');
+    expect(err).toContain('epsilon-plus-flat');
+  });
+
+  it('names the kernel, the layer and the place that cannot be traced', async () => {
+    const path = join(folder, 'cumsum.mjs');
+    const source = 'export const input = [1, 4];\nexport default (x) => x.cumsum(1);\n';
+    writeFileSync(path, source);
+    const { code, err } = await relc('inspect', path);
+    expect(code).toBe(1);
+    expect(err).toContain('RELC2001');
+    expect(err).toContain('Cumsum');
+    expect(err).toContain('cumsum.mjs:2');
+  });
+
+  it('refuses a wrong manifest by its field', async () => {
+    const other = await writeModel(join(folder, 'bad'));
+    writeFileSync(join(folder, 'bad/relc.json'), '{"scale": "big"}');
+    const { code, err } = await relc('inspect', other);
+    expect(code).toBe(2);
+    expect(err).toContain('scale');
+  });
+});
+
+describe('dump', () => {
+  it('prints text that parses back, and notes on the other stream', async () => {
+    for (const stage of stageNames) {
+      const { code, out, err } = await relc('dump', model, '--rules', 'epsilon-plus', '--after', stage);
+      expect(code).toBe(0);
+      expect(parse(out, dialect).outputs).not.toEqual({});
+      expect(err).toContain('note: the softmax');
+    }
+  });
+
+  it('writes one file a stage that changed something', async () => {
+    const directory = join(folder, 'dumps');
+    const { code } = await relc(
+      'dump',
+      model,
+      '--rules',
+      'epsilon',
+      '--after',
+      'all',
+      '--dir',
+      directory,
+      '--locs',
+    );
+    expect(code).toBe(0);
+    const names = readdirSync(directory);
+    expect(names).toContain('00-trace.relc');
+    expect(names).toContain('02-relevance.relc');
+    expect(readFileSync(join(directory, '02-relevance.relc'), 'utf8')).toContain('rule.epsilon');
+    expect(readFileSync(join(directory, '00-trace.relc'), 'utf8')).toContain('// colours');
+  });
+});
+
+describe('inspect and rules', () => {
+  it('says which line chose each rule', async () => {
+    const { out } = await relc('inspect', model, '--rules', 'epsilon-plus');
+    expect(out).toMatch(/%colours\/conv +conv .*zPlus\(.*\) +convolution/);
+    expect(out).toMatch(/%mean +mean .*norm\(.*\) +sum/);
+  });
+
+  it('lists every preset with its table and its base', async () => {
+    const { out } = await relc('rules');
+    for (const name of presets.keys()) expect(out).toContain(name);
+    expect(out).toContain('base: activation');
+    const { out: json } = await relc('rules', '--preset', 'epsilon', '--json');
+    expect(JSON.parse(json)[0].composite[0][2].rule).toBe('epsilon');
+  });
+});
+
+describe('compile', () => {
+  it('writes module, runtime, weights and manifest', async () => {
+    const directory = join(folder, 'explainer');
+    const { code, out } = await relc('compile', model, '--target', 'typescript', '-o', directory);
+    expect(code).toBe(0);
+    const names = ['explainer.ts', 'explainer.js', 'runtime.ts', 'weights.safetensors', 'relc.json'];
+    for (const name of names) expect(out).toContain(join(directory, name));
+    const manifest = parseManifest(readFileSync(join(directory, 'relc.json'), 'utf8'), 'relc.json');
+    expect(manifest).toMatchObject({
+      size: [6, 6],
+      labels: ['red above', 'blue above'],
+      rules: 'epsilon',
+      seed: 'logit',
+    });
+    expect(manifest.model).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('models', () => {
+  it('takes a module that exports a function and its input', async () => {
+    const path = join(folder, 'square.mjs');
+    writeFileSync(
+      path,
+      'export const input = [1, 3];\nexport default function squares(x) { return x.mul(2).relu(); }\n',
+    );
+    writeFileSync(join(folder, 'three.json'), '[1, 2, -3]');
+    const { code, out } = await relc('explain', path, join(folder, 'three.json'), '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ target: 1, logit: 4 });
+  });
+
+  it('takes a graph text with its weights beside it', async () => {
+    const path = join(folder, 'net.relc');
+    const text = `graph @net {
+  %x = input() : f32[N,2]
+  %w = param() {key="w"} : f32[2,2]
+  %z = einsum(%x, %w) {eq="bi,ij->bj"} : f32[N,2]
+  return %z
+}
+`;
+    writeFileSync(path, text);
+    expect((await relc('inspect', path)).code).toBe(2);
+    writeFileSync(
+      join(folder, 'net.safetensors'),
+      encodeSafetensors(new Map([['w', tensor([2, 2], [1, 0, 0, 3])]])),
+    );
+    writeFileSync(join(folder, 'two.json'), '[1, 2]');
+    const { code, out } = await relc(
+      'explain',
+      path,
+      join(folder, 'two.json'),
+      '--rules',
+      'epsilon',
+      '--json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ target: 1, logit: 6 });
+  });
+
+  it('names the line of a graph text that is wrong', async () => {
+    const path = join(folder, 'bad.relc');
+    writeFileSync(
+      path,
+      'graph @bad {\n  %x = input() : f32[N,2]\n  %y = relu(%z) : f32[N,2]\n  return %y\n}\n',
+    );
+    const { code, err } = await relc('inspect', path);
+    expect(code).toBe(1);
+    expect(err).toContain('bad.relc:3');
+  });
+});
