@@ -24,6 +24,7 @@ export const errorCodes = {
   RELC2008: 'wrong input specification',
   RELC2009: 'the model returned something that is not a tensor',
   RELC2010: 'a model could not be loaded',
+  RELC2011: 'the model failed while it was traced',
   // 3xxx: rules and relevance
   RELC3001: 'no rule for an op',
   RELC3002: 'a rule does not suit the op',

@@ -249,6 +249,7 @@ function forbidAssign(): () => void {
  */
 export function tracing<Result>(recorder: Recorder, action: () => Result): Result {
   if (active !== undefined) throw new Error('a model is being traced already');
+  tf.backend(); // starts one where none has been used yet
   const realBackend = tf.getBackend();
   if (tf.findBackendFactory(backendName) === null) tf.registerBackend(backendName, () => new TraceBackend());
   registerKernels(realBackend);

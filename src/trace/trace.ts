@@ -1,5 +1,5 @@
 // Tracing: a model in, a graph out. What the front ends for functions and models share.
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
 import { type Name, usesOf } from '../ir/graph.js';
@@ -67,6 +67,22 @@ export function inputsFrom(
   return inputs;
 }
 
+/** Runs the model; what it throws of its own is said to be the model's. */
+function runModel(subject: Subject, inputs: readonly tf.Tensor[], recorder: Recorder) {
+  try {
+    return subject.run(inputs, recorder);
+  } catch (error) {
+    if (error instanceof RelcError) throw error;
+    const shapes = inputs.map((input) => `[${input.shape}]`).join(', ');
+    throw new RelcError(
+      'RELC2011',
+      `model '${subject.name}' failed on inputs of shape ${shapes}: ${error instanceof Error ? error.message : String(error)}`,
+      'run the model on tensors of these shapes to see the same error',
+      { cause: error },
+    );
+  }
+}
+
 function recordOnce(subject: Subject, batch: number | undefined): Program {
   const recorder = new Recorder(subject.name, subject.weightNames, subject.sites);
   const outputs: Record<string, Name> = {};
@@ -75,7 +91,7 @@ function recordOnce(subject: Subject, batch: number | undefined): Program {
       const bound = batch === undefined ? (shape as number[]) : [batch, ...(shape.slice(1) as number[])];
       return tracedTensor(recorder, recorder.input(name, { dtype, shape: bound }));
     });
-    for (const [key, result] of Object.entries(subject.run(inputs, recorder))) {
+    for (const [key, result] of Object.entries(runModel(subject, inputs, recorder))) {
       outputs[key] = recorder.operand(result).name;
     }
   });
@@ -118,9 +134,4 @@ export function traceSubject(subject: Subject, batch: BatchOption['batch']): Pro
       ? recordOnce(subject, undefined)
       : unify(recordOnce(subject, batchSizes[0]), recordOnce(subject, batchSizes[1]));
   return used({ graph: nameByLayers(program.graph), weights: program.weights });
-}
-
-/** Makes sure that a backend to compute constants on has started. */
-export async function tfReady(): Promise<void> {
-  await tf.ready();
 }

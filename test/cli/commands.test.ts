@@ -84,6 +84,18 @@ describe('model errors end with 1', () => {
     expect(err).toContain('cumsum.mjs:2');
   });
 
+  it('says of an error of the model’s own that it is the model’s', async () => {
+    const path = join(folder, 'broken.mjs');
+    writeFileSync(
+      path,
+      'export const input = [1, 4];\nexport default () => { throw new TypeError("no weights"); };\n',
+    );
+    const { code, err } = await relc('inspect', path);
+    expect(code).toBe(1);
+    expect(err).toContain('RELC2011');
+    expect(err).toContain('[5,4]: no weights');
+  });
+
   it('refuses a wrong manifest by its field', async () => {
     const other = await writeModel(join(folder, 'bad'));
     writeFileSync(join(folder, 'bad/relc.json'), '{"scale": "big"}');

@@ -250,6 +250,14 @@ function inferredShape(call: KernelCall): number[] {
   const open = shape.indexOf(-1);
   if (open < 0) return shape;
   const known = shape.reduce((product, extent) => (extent < 0 ? product : product * extent), 1);
-  shape[open] = elements(call.r.shapeOf(need(call, 'x'))) / known;
+  const own = call.r.shapeOf(need(call, 'x'));
+  const extent = elements(own) / known;
+  if (!Number.isInteger(extent)) {
+    throw new OpProblem(
+      'RELC1004',
+      `[${own}] cannot be reshaped to [${shape}]: ${elements(own)} is no multiple of ${known}`,
+    );
+  }
+  shape[open] = extent;
   return shape;
 }
