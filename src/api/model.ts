@@ -17,6 +17,8 @@ export interface TraceOptions {
    * and `{ shape, dtype: 'i32' }` for integer inputs. Models that state their shapes need none.
    */
   readonly input?: FunctionInputs;
+  /** Height and width of pictures, for models that leave them open. */
+  readonly size?: readonly [height: number, width: number];
   /** Weights of a function, in nested objects: a weight is named by its path. */
   readonly params?: Params;
   /** `null` for a function without a batch axis: its whole input is one sample. */
@@ -52,8 +54,9 @@ export async function trace(model: Model, options: TraceOptions = {}): Promise<P
     }
   }
   const batch = options.batch === null ? { batch: null } : {};
-  if (isGraphModel(model)) return traceGraphModel(model, { ...single(options.input), ...batch });
-  if (isLayersModel(model)) return traceLayersModel(model, { ...single(options.input), ...batch });
+  const size = options.size === undefined ? {} : { size: options.size };
+  if (isGraphModel(model)) return traceGraphModel(model, { ...single(options.input), ...size, ...batch });
+  if (isLayersModel(model)) return traceLayersModel(model, { ...single(options.input), ...size, ...batch });
   if (typeof model !== 'function') {
     throw new RelcError(
       'RELC2008',

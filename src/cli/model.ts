@@ -122,7 +122,8 @@ export async function openModel(path: string, shape: string | undefined): Promis
     );
   }
   const manifest = await manifestBeside(path);
-  const options = parseShape(shape);
+  const size = manifest.size === undefined ? {} : { size: manifest.size };
+  const options = { ...size, ...parseShape(shape) };
   switch (extname(path)) {
     case '.json':
       return { model: path, options, manifest };

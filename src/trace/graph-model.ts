@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
-import type { ModelOptions } from './layers-model.js';
+import { type ModelOptions, sized } from './layers-model.js';
 import type { Recorder } from './recorder.js';
 import { type InputSpec, inputsFrom, traceSubject } from './trace.js';
 
@@ -73,7 +73,8 @@ function statedInputs(model: tf.GraphModel, options: ModelOptions) {
   const given = options.input;
   const specs = new Map<string, InputSpec>();
   for (const input of model.inputs) {
-    const stated = input.shape?.map((dim) => (dim !== null && dim < 0 ? null : dim));
+    const known = input.shape?.map((dim) => (dim !== null && dim < 0 ? null : dim));
+    const stated = known && sized(known, options.size);
     const usable = stated?.slice(1).every((dim) => dim !== null) === true;
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
     const spec: InputSpec | undefined = usable ? { shape: stated!, dtype } : given;

@@ -184,6 +184,16 @@ describe('models', () => {
     expect(JSON.parse(out)).toMatchObject({ target: 1, logit: 4 });
   });
 
+  it('takes the size of pictures from the manifest where the model leaves it open', async () => {
+    const open = await writeModel(join(folder, 'open'), [null, null, 3]);
+    const { code, out } = await relc('inspect', open);
+    expect(code).toBe(0);
+    expect(out).toContain('%colours_input : f32[N,6,6,3]');
+    writeFileSync(join(folder, 'open/relc.json'), '{}');
+    expect((await relc('inspect', open)).err).toContain('RELC2008');
+    expect((await relc('inspect', open, '--shape', '1,8,8,3')).out).toContain('f32[N,8,8,3]');
+  });
+
   it('takes a graph text with its weights beside it', async () => {
     const path = join(folder, 'net.relc');
     const text = `graph @net {

@@ -38,29 +38,25 @@ export const labels = ['red above', 'blue above'];
 
 /**
  * A layers model on disk with a manifest: it takes the mean of (red − blue) over the upper half of a 6×6 picture, and
- * scores [m, −m] through a softmax.
+ * scores [m, −m] through a softmax. Where the size is left open, it takes the mean of the whole.
  */
-export async function writeModel(folder: string): Promise<string> {
+export async function writeModel(folder: string, inputShape: (number | null)[] = [6, 6, 3]): Promise<string> {
   mkdirSync(folder, { recursive: true });
   const model = tf.sequential({ name: 'halves' });
   model.add(
     tf.layers.conv2d({
       filters: 2,
       kernelSize: 1,
-      inputShape: [6, 6, 3],
+      inputShape,
       activation: 'relu',
       name: 'colours',
     }),
   );
-  model.add(
-    tf.layers.cropping2D({
-      cropping: [
-        [0, 3],
-        [0, 0],
-      ],
-      name: 'upper',
-    }),
-  );
+  const crop: [[number, number], [number, number]] = [
+    [0, 3],
+    [0, 0],
+  ];
+  if (inputShape[0] !== null) model.add(tf.layers.cropping2D({ cropping: crop, name: 'upper' }));
   model.add(tf.layers.globalAveragePooling2d({ name: 'mean' }));
   model.add(tf.layers.dense({ units: 2, activation: 'softmax', name: 'scores' }));
   model.setWeights([

@@ -131,12 +131,12 @@ const chains: readonly Chain[] = [
       (builder, previous, index) => {
         const [base, next] = [`c.${index}`, `c.${index + 1}`];
         builder.add('square', [base], { name: next });
-        const spread = builder.add('broadcast', [next], { attrs: { axes: [1] }, type: f32('N', 200) });
+        const spread = builder.add('broadcast', [next], { attrs: { axes: [1] }, type: f32('N', 32) });
         return builder.add('add', [previous, spread]);
       },
       (builder) => {
-        builder.add('param', [], { attrs: { key: 'w' }, type: f32(200), name: 'c.0' });
-        return builder.add('input', [], { name: 'x', type: f32('N', 200) });
+        builder.add('param', [], { attrs: { key: 'w' }, type: f32(32), name: 'c.0' });
+        return builder.add('input', [], { name: 'x', type: f32('N', 32) });
       },
     ),
     passes: [foldConstants],
