@@ -94,6 +94,9 @@ function distinct(names: readonly string[]): string[] {
   });
 }
 
+/** tfjs makes up `conv1_input` for models without an input layer, and counts such names through the whole process. */
+const uniqueSuffix = /^(.+_input)_\d+$/;
+
 function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap<string, TypedInput> {
   const given = options.input;
   if (given !== undefined && model.inputs.length > 1) {
@@ -103,7 +106,7 @@ function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap
       'leave out the option input',
     );
   }
-  const inputs = distinct(model.inputs.map((input) => input.name));
+  const inputs = distinct(model.inputs.map((input) => input.name.replace(uniqueSuffix, '$1')));
   const specs = model.inputs.map((input, index): [string, InputSpec] => {
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
     if (given !== undefined && 'shape' in given) return [inputs[index]!, given];
