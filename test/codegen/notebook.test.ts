@@ -1,5 +1,4 @@
 // The notebook's relevance layers through the whole pipeline: traced, derived, evaluated, walked, and emitted.
-import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
@@ -23,47 +22,17 @@ import { presetNamed } from '../../src/rules/explanation.js';
 import { base } from '../../src/rules/presets.js';
 import { relevance } from '../../src/rules/relevance.js';
 import type { ModelFunction } from '../../src/trace/function.js';
+import {
+  denseCases,
+  notebook,
+  printedDense,
+  type Recorded,
+  type RecordedDense,
+  type RecordedOp,
+} from '../fixtures/notebook.js';
 import { runEmitted } from './emitted.js';
 import { backends, dialect, graphOf, lowered, sideBySide, useBackend, walked } from './support.js';
 
-interface Recorded {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-
-interface RecordedOp {
-  readonly cell: number | 'extra';
-  readonly op: string;
-  readonly attrs: { readonly dim?: number; readonly indices?: readonly number[] };
-  readonly inputs: readonly Recorded[];
-  readonly relevance: readonly Recorded[] | null;
-  readonly outputs: readonly Recorded[];
-  readonly printed?: unknown;
-}
-
-interface RecordedDense {
-  readonly what: string;
-  readonly alpha: number;
-  readonly x: Recorded;
-  readonly kernel_in_out: Recorded;
-  readonly R: Recorded;
-  readonly out: Recorded;
-}
-
-interface PrintedDense {
-  readonly kernel_known: readonly number[];
-  readonly printed: readonly number[];
-}
-
-interface Notebook {
-  readonly safe_divide: { readonly rows: readonly (readonly [string, string, string])[] };
-  readonly ops: readonly RecordedOp[];
-  readonly dense: readonly [PrintedDense, ...RecordedDense[]];
-}
-
-const file = new URL('../fixtures/seed-notebook.json', import.meta.url);
-const notebook = JSON.parse(readFileSync(file, 'utf8')) as Notebook;
-const [printedDense, ...denseCases] = notebook.dense;
 const chefer = presetNamed('chefer').composite;
 const data = ({ shape, data: values }: Recorded) => tensor(shape, values);
 

@@ -1,5 +1,4 @@
 // The notebook's relevance layers: every recorded op and Dense case, in f32 as it was computed there.
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluate, type Inputs } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
@@ -9,48 +8,14 @@ import { type Precision, type TensorData, tensor } from '../../src/ir/tensor.js'
 import type { Composite } from '../../src/rules/composite.js';
 import { presetNamed } from '../../src/rules/explanation.js';
 import { base } from '../../src/rules/presets.js';
+import {
+  denseCases,
+  notebook,
+  printedDense,
+  type Recorded,
+  type RecordedOp,
+} from '../fixtures/notebook.js';
 import { dialect, noWeights, relativeError, relevances, ulpDistance } from './support.js';
-
-interface Recorded {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-
-interface RecordedOp {
-  readonly cell: number | 'extra';
-  readonly op: string;
-  readonly attrs: { readonly dim?: number; readonly indices?: readonly number[]; readonly num?: number };
-  readonly inputs: readonly Recorded[];
-  readonly relevance: readonly Recorded[] | null;
-  readonly outputs: readonly Recorded[];
-  /** To four decimals, as the notebook shows them. */
-  readonly printed?: readonly (readonly number[])[];
-}
-
-interface RecordedDense {
-  readonly what: string;
-  readonly alpha: number;
-  readonly x: Recorded;
-  readonly kernel_in_out: Recorded;
-  readonly R: Recorded;
-  readonly out: Recorded;
-  readonly out_f64: Recorded;
-}
-
-interface PrintedDense {
-  readonly kernel_known: readonly number[];
-  readonly printed: readonly number[];
-}
-
-interface Notebook {
-  readonly safe_divide: { readonly rows: readonly (readonly [string, string, string])[] };
-  readonly ops: readonly RecordedOp[];
-  readonly dense: readonly [PrintedDense, ...RecordedDense[]];
-}
-
-const file = new URL('../fixtures/seed-notebook.json', import.meta.url);
-const notebook = JSON.parse(readFileSync(file, 'utf8')) as Notebook;
-const [printedDense, ...denseCases] = notebook.dense;
 
 const chefer = presetNamed('chefer').composite;
 const data = ({ shape, data: values }: Recorded) => tensor(shape, values);
