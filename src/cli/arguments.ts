@@ -77,11 +77,10 @@ export function parseCommandLine(command: Command, args: readonly string[]): Arg
   }
   const { positionals, values } = parsed;
   if (values.help !== true && positionals.length !== command.positionals.length) {
-    const wanted = command.positionals.length === 0 ? 'no arguments' : command.positionals.join(' ');
-    throw usageError(
-      `got ${positionals.length} arguments (${positionals.join(' ')}), expected ${wanted}`,
-      command,
-    );
+    const wanted = command.positionals.length === 0 ? 'none' : command.positionals.join(' ');
+    const got =
+      positionals.length === 0 ? 'no arguments were given' : `the arguments are ${positionals.join(' ')}`;
+    throw usageError(`${got}, expected ${wanted}`, command);
   }
   return new Arguments(values as Record<string, string | boolean>, positionals);
 }

@@ -1,5 +1,5 @@
 // Reading and writing files, with errors that say which file and what to do.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RelcError } from '../ir/error.js';
 
@@ -11,20 +11,43 @@ function reasonOf(error: unknown): string {
   return message;
 }
 
+const unreadable = (path: string, error: unknown) =>
+  new RelcError('RELC5002', `${path} could not be read: ${reasonOf(error)}`, 'check the path', {
+    cause: error,
+  });
+
 /** @throws RelcError RELC5002 */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new RelcError('RELC5002', `${path} could not be read: ${reasonOf(error)}`, 'check the path', {
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
 }
 
 /** @throws RelcError RELC5002 */
 export async function readText(path: string): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));
+}
+
+/** A JSON value. @throws RelcError RELC5003 */
+export function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new RelcError('RELC5003', `${path} is not JSON: ${(error as Error).message}`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+/** @throws RelcError RELC5002 where there is no such file */
+export async function expectFile(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 /** The text of a file, or undefined where there is none. */

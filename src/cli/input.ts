@@ -4,7 +4,7 @@ import type { Manifest } from '../codegen/manifest.js';
 import { RelcError } from '../ir/error.js';
 import type { Node } from '../ir/graph.js';
 import { elementCount, printShape } from '../ir/type.js';
-import { readBytes, readText } from './files.js';
+import { parseJson, readBytes, readText } from './files.js';
 import { decodeNpy } from './picture/npy.js';
 import { decodePicture, luminance, type Picture } from './picture/picture.js';
 import { resizePicture } from './picture/resize.js';
@@ -23,8 +23,9 @@ function parseNumber(text: string): number {
   return rest.length > 0 || numerator === '' ? Number.NaN : Number(numerator) / Number(denominator);
 }
 
-/** `a,b` of `--scale`. @throws RelcError RELC5001 */
-export function parseScale(text: string): readonly [number, number] {
+/** `a,b` of `--scale`, if it is given. @throws RelcError RELC5001 */
+export function parseScale(text: string | undefined): readonly [number, number] | undefined {
+  if (text === undefined) return undefined;
   const parts = text.split(',').map(parseNumber);
   if (parts.length === 2 && parts.every(Number.isFinite)) return parts as [number, number];
   throw new RelcError(
@@ -52,9 +53,15 @@ function fromPicture(
   bytes: Uint8Array,
   path: string,
   node: Node,
-  scale: readonly [number, number],
+  { scale = [1 / 255, 0], size }: PixelOptions,
 ): OpenedInput {
   const [height, width, channels] = pictureLayout(node, path);
+  if (size !== undefined && (size[0] !== height || size[1] !== width)) {
+    throw new RelcError(
+      'RELC5004',
+      `relc.json beside the model says size [${size}], but input ${node.name} is ${printShape(node.type.shape)}`,
+    );
+  }
   const picture = resizePicture(decodePicture(bytes, path), width, height);
   const pixels = channels === 3 ? picture.data : luminance(picture).map((light) => light * 255);
   return { values: Float32Array.from(pixels, (pixel) => pixel * scale[0] + scale[1]), picture, scale };
@@ -71,16 +78,8 @@ function flatten(value: unknown, into: number[], path: string): void {
 }
 
 function fromJson(text: string, path: string): Float32Array {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new RelcError('RELC5003', `${path} is not JSON: ${(error as Error).message}`, undefined, {
-      cause: error,
-    });
-  }
   const numbers: number[] = [];
-  flatten(value, numbers, path);
+  flatten(parseJson(text, path), numbers, path);
   return Float32Array.from(numbers);
 }
 
@@ -93,17 +92,19 @@ function checkCount(values: Float32Array, node: Node, path: string): Float32Arra
   );
 }
 
+/** How pictures enter a model. */
+export interface PixelOptions {
+  /** A pixel p of 0..255 enters as p·a + b; defaults to p/255. */
+  readonly scale?: readonly [number, number] | undefined;
+  /** The height and width that the manifest states. */
+  readonly size?: Manifest['size'] | undefined;
+}
+
 /**
- * Reads one sample for a model's input. Pixels are scaled by `scale`, else by the manifest's, else by 1/255; arrays
- * are taken as they are.
- * @throws RelcError RELC5002 (cannot be read), RELC5003 (does not fit)
+ * Reads one sample for a model's input. Pixels are scaled; arrays are taken as they are.
+ * @throws RelcError RELC5002 (cannot be read), RELC5003 (does not fit), RELC5004 (another size than the manifest's)
  */
-export async function openInput(
-  path: string,
-  node: Node,
-  scale: string | undefined,
-  manifest: Manifest,
-): Promise<OpenedInput> {
+export async function openInput(path: string, node: Node, pixels: PixelOptions): Promise<OpenedInput> {
   switch (extname(path).toLowerCase()) {
     case '.npy':
       return {
@@ -111,9 +112,7 @@ export async function openInput(
       };
     case '.json':
       return { values: checkCount(fromJson(await readText(path), path), node, path) };
-    default: {
-      const pair = scale === undefined ? (manifest.scale ?? ([1 / 255, 0] as const)) : parseScale(scale);
-      return fromPicture(await readBytes(path), path, node, pair);
-    }
+    default:
+      return fromPicture(await readBytes(path), path, node, pixels);
   }
 }

@@ -1,14 +1,14 @@
 // Labels: names of classes, from a file or a manifest.
 import type { Manifest } from '../codegen/manifest.js';
 import { RelcError } from '../ir/error.js';
-import { readText } from './files.js';
+import { parseJson, readText } from './files.js';
 
 /** A name a line, or a JSON list of names. @throws RelcError RELC5002, RELC5003 */
 export async function openLabels(path: string | undefined, manifest: Manifest): Promise<readonly string[]> {
   if (path === undefined) return manifest.labels ?? [];
   const text = await readText(path);
   if (!text.trimStart().startsWith('[')) return text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const list = JSON.parse(text) as unknown;
+  const list = parseJson(text, path);
   if (Array.isArray(list) && list.every((item) => typeof item === 'string')) return list;
   throw new RelcError('RELC5003', `${path} is not a list of names`, 'write one name a line, or a JSON list');
 }

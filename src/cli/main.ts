@@ -53,8 +53,11 @@ function exitCodeOf(error: unknown): ExitCode {
 
 function report(error: unknown, terminal: Terminal): ExitCode {
   const code = exitCodeOf(error);
-  if (error instanceof RelcError) terminal.err(`${styled(terminal, 'red', 'error')} ${error.message}`);
-  else {
+  if (error instanceof RelcError) {
+    terminal.err(`${styled(terminal, 'red', 'error')} ${error.message}`);
+    if (error.hint?.includes('input: [') === true)
+      terminal.err('        on the command line: --shape 1,224,224,3');
+  } else {
     const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
     terminal.err(
       `${styled(terminal, 'red', 'internal error')} ${trace}\n  help: this is a defect of relc; please report it with the command line`,
@@ -63,13 +66,31 @@ function report(error: unknown, terminal: Terminal): ExitCode {
   return code;
 }
 
+/** A command with all it imports. @throws RelcError RELC5005 where tfjs, which users bring, is missing */
+async function loaded(load: () => Promise<Command>): Promise<Command> {
+  try {
+    return await load();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes('@tensorflow/tfjs')) throw error;
+    throw new RelcError('RELC5005', '@tensorflow/tfjs is not installed', 'npm install @tensorflow/tfjs', {
+      cause: error,
+    });
+  }
+}
+
 /** Runs one command line. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const [name, ...rest] = args;
   try {
-    if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    if (name === undefined) {
+      terminal.err(overview);
+      return 2;
+    }
+    if (name === 'help' && rest.length > 0) return await main([rest[0]!, '--help'], terminal);
+    if (name === '--help' || name === '-h' || name === 'help') {
       terminal.out(overview);
-      return name === undefined ? 2 : 0;
+      return 0;
     }
     if (name === '--version' || name === '-V') {
       terminal.out((await import('../api/version.js')).toolVersion());
@@ -83,7 +104,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
         `commands: ${Object.keys(commands).join(', ')}`,
       );
     }
-    const command = await entry.load();
+    const command = await loaded(entry.load);
     const given = parseCommandLine(command, rest);
     if (given.flag('help')) terminal.out(helpOf(command));
     else await command.run(given, terminal);

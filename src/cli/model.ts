@@ -1,7 +1,8 @@
 // Models on the command line: a model.json, a module that exports a function, or a graph text; and their manifests.
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
 import type { Model, TraceOptions } from '../api/model.js';
 import { dialect } from '../api/pipeline.js';
 import { type Manifest, parseManifest } from '../codegen/manifest.js';
@@ -21,14 +22,6 @@ export interface NamedModel {
 
 /** tfjs, on its fastest backend that is installed: wasm, else plain JavaScript. */
 export async function startTfjs(): Promise<string> {
-  let tf: typeof import('@tensorflow/tfjs');
-  try {
-    tf = await import('@tensorflow/tfjs');
-  } catch (error) {
-    throw new RelcError('RELC5005', '@tensorflow/tfjs is not installed', 'npm install @tensorflow/tfjs', {
-      cause: error,
-    });
-  }
   tf.enableProdMode();
   try {
     await import('@tensorflow/tfjs-backend-wasm');
@@ -119,6 +112,13 @@ export async function openModel(path: string, shape: string | undefined): Promis
       'RELC5002',
       `${path} could not be read: there is no such file`,
       'MODEL is a model.json, a module (.js, .mjs) that exports a function, or a graph text (.relc)',
+    );
+  }
+  if ((await stat(path)).isDirectory()) {
+    throw new RelcError(
+      'RELC5002',
+      `${path} could not be read: it is a directory`,
+      `name the model in it: ${join(path, 'model.json')}`,
     );
   }
   const manifest = await manifestBeside(path);

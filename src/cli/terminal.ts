@@ -11,6 +11,11 @@ export interface Terminal {
 /** The process's own terminal. `NO_COLOR` and `FORCE_COLOR` are honoured. */
 export function processTerminal(): Terminal {
   const { env, stdout, stderr } = process;
+  // Who reads may stop early, as head does
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   const wanted = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '0';
   return {
     out: (text) => void stdout.write(`${text}\n`),
@@ -34,7 +39,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
   const numeric = widths.map((_, column) =>
-    rows.slice(1).every((row) => /^[-+]?[\d.,e%× ]*$/.test(row[column] ?? '')),
+    rows.slice(1).every((row) => /^[-+]?[\d.,]*(e[-+]?\d+)?$/.test(row[column] ?? '')),
   );
   return rows
     .map((row) =>

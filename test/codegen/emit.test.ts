@@ -1,4 +1,5 @@
 // Emitted modules: their text, their files, and that they compute what the walker and the evaluator compute.
+import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
 import { emit } from '../../src/api/emit.js';
@@ -9,6 +10,7 @@ import type { Program } from '../../src/ir/passes/pass.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/ir/safetensors.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import { presets } from '../../src/rules/presets.js';
+import type { ModelFunction } from '../../src/trace/function.js';
 import { type Emitted, type Ran, runEmitted } from './emitted.js';
 import { smallConvNet } from './nets.js';
 import { opCases } from './op-cases/op-cases.js';
@@ -153,4 +155,22 @@ it('every way of writing an op type-checks, and computes what the walker compute
   expect(wanted).toHaveLength(opCases.length);
   for (const [key, value] of wanted) expectIdentical(outputs[key]!, value, key);
   expect([leaked, left]).toEqual([0, 0]);
+});
+
+it('values may be called what the module calls something else, and there may be no batch', async () => {
+  await useBackend('cpu');
+  const names = ['inputs', 'constants', 'batch', 'Infinity', 'tf', 'class'] as const;
+  const net = ((given: Record<(typeof names)[number], tf.Tensor>) => {
+    const sum = names.map((name) => given[name]).reduce((a, b) => tf.add(a, b));
+    return tf.clipByValue(tf.mul(sum, given.inputs), -1, Number.POSITIVE_INFINITY);
+  }) as ModelFunction;
+  const input = Object.fromEntries(names.map((name) => [name, [3]]));
+  const explainer = await compile(net, { input, batch: null, rules: 'gradient' });
+  const { program } = explainer.compiled;
+  const { inputs: drawn } = dataFor({ graph: program.graph, drawnAs: new Map() });
+  const inputs = Object.fromEntries(names.map((name) => [name, drawn[name]!]));
+  const files = await emit(explainer, 'typescript');
+  const { outputs } = (await runEmitted({ odd: { files, inputs } }, ['cpu']))['cpu odd']!;
+  const wanted = walked(program, { ...inputs, 'seed.target': tensor([1], [-1], 'i32') });
+  for (const [key, value] of Object.entries(wanted)) expectIdentical(outputs[key]!, value, key);
 });

@@ -5,6 +5,7 @@ import { emit, type Target, targets } from '../../api/emit.js';
 import type { Command } from '../arguments.js';
 import { usageError } from '../arguments.js';
 import { write } from '../files.js';
+import { parseScale } from '../input.js';
 import { openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
 import { Stopwatch, styled } from '../terminal.js';
@@ -26,11 +27,17 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
       help: `what to write: ${targets.join(', ')} (default typescript)`,
     },
     out: { type: 'string', short: 'o', value: 'DIR', help: 'the directory to write to (default explainer)' },
-    rules: { type: 'string', short: 'r', value: 'NAME', help: `preset of rules (default ${defaultRules})` },
+    rules: {
+      type: 'string',
+      short: 'r',
+      value: 'NAME',
+      help: `preset of rules (default: the manifest's, else ${defaultRules})`,
+    },
     seed: { type: 'string', value: 'SEED', help: 'what relevance starts as: logit or one' },
     output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
     shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
     labels: { type: 'string', value: 'FILE', help: 'names of the classes, for the manifest' },
+    scale: { type: 'string', value: 'A,B', help: 'how pixels enter, p·A + B of 0..255, for the manifest' },
   },
   examples: ['relc compile model/model.json --target typescript --rules epsilon-plus-flat -o explainer'],
   async run(given, terminal) {
@@ -38,11 +45,12 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
     if (!targets.includes(target as Target)) {
       throw usageError(`--target ${target} is unknown; targets: ${targets.join(', ')}`, compileCommand);
     }
+    const seed = seedNamed(given.text('seed'));
+    const scale = parseScale(given.text('scale'));
     const watch = new Stopwatch();
     await watch.time('start', startTfjs);
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const labels = await openLabels(given.text('labels'), manifest);
-    const seed = seedNamed(given.text('seed'));
     const output = given.text('output');
     const explainer = await watch.time('compile', () =>
       compile(model, {
@@ -53,8 +61,12 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
       }),
     );
     for (const note of explainer.notes) terminal.err(`note: ${note}`);
-    const withLabels = labels.length > 0 ? { ...manifest, labels } : manifest;
-    const files = await watch.time('emit', () => emit(explainer, target as Target, { manifest: withLabels }));
+    const told = {
+      ...manifest,
+      ...(labels.length > 0 ? { labels } : {}),
+      ...(scale === undefined ? {} : { scale }),
+    };
+    const files = await watch.time('emit', () => emit(explainer, target as Target, { manifest: told }));
     const directory = given.text('out') ?? 'explainer';
     for (const [name, content] of Object.entries(files)) {
       await write(join(directory, name), content);

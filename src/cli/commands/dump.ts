@@ -24,7 +24,8 @@ export const dumpCommand: Command = {
   positionals: ['MODEL'],
   summary: 'print the graph of a model, or of its explainer, at any stage',
   description: `Without --rules the forward graph, with them the graph of forward and relevance. The text is what relc
-reads again as .relc. Stages: ${stageNames.join(', ')}.`,
+reads again as .relc. Stages:
+${stageNames.join(', ')}.`,
   options: {
     rules: {
       type: 'string',

@@ -4,8 +4,8 @@ import type { Explainer, Explanation, Values } from '../../api/explainer.js';
 import { RelcError } from '../../ir/error.js';
 import type { Seed } from '../../rules/presets.js';
 import type { Arguments, Command } from '../arguments.js';
-import { write } from '../files.js';
-import { type OpenedInput, openInput } from '../input.js';
+import { expectFile, write } from '../files.js';
+import { type OpenedInput, openInput, parseScale } from '../input.js';
 import { classNamed, labelOf, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
 import { type Heat, renderHeatmap } from '../picture/heatmap.js';
@@ -43,7 +43,16 @@ function arrived(explanation: Explanation, seed: Seed): { start: number; total: 
   return { start, total, share: total / start };
 }
 
-const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '–');
+/** `97.3 %`, and `0.016 %` where one decimal would hide it. */
+export function percent(share: number): string {
+  if (!Number.isFinite(share)) return '–';
+  const value = 100 * share;
+  return `${Math.abs(value) >= 0.1 || value === 0 ? value.toFixed(1) : Number(value.toPrecision(2))} %`;
+}
+
+/** Four decimals, so that points stand below each other; powers of ten where nothing would be left. */
+const scoreText = (score: number) =>
+  Math.abs(score) >= 1e-4 || score === 0 ? score.toFixed(4) : score.toExponential(1);
 
 function scoreTable(terminal: Terminal, explanation: Explanation, labels: readonly string[]): string {
   const { data } = explanation.scores;
@@ -52,7 +61,7 @@ function scoreTable(terminal: Terminal, explanation: Explanation, labels: readon
   const rows = shown.map((index) => [
     index === explanation.target ? '›' : ' ',
     labelOf(index, labels),
-    data[index]!.toPrecision(4),
+    scoreText(data[index]!),
   ]);
   const lines = table([['', 'class', 'score'], ...rows]).split('\n');
   const marked = lines.map((line) => (line.startsWith('›') ? styled(terminal, 'bold', line) : line));
@@ -70,22 +79,25 @@ interface Result {
 }
 
 async function explainOne(given: Arguments): Promise<Result> {
+  const asked = seedNamed(given.text('seed'));
+  const scale = parseScale(given.text('scale'));
   const watch = new Stopwatch();
   const backend = await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
+  await expectFile(given.positional(1));
   const rules = given.text('rules') ?? manifest.rules ?? defaultRules;
   const labels = await openLabels(given.text('labels'), manifest);
+  const wanted = given.text('class');
+  const target = wanted === undefined ? {} : { target: classNamed(wanted, labels) };
   const output = given.text('output');
   const explainer = await watch.time('compile', () =>
     compile(model, { ...options, rules, ...(output === undefined ? {} : { output }) }),
   );
   const [node] = explainer.inputs;
-  const input = await watch.time('read', () =>
-    openInput(given.positional(1), node!, given.text('scale'), manifest),
-  );
-  const wanted = given.text('class');
-  const seed = seedNamed(given.text('seed')) ?? explainer.seed;
-  const target = wanted === undefined ? {} : { target: classNamed(wanted, labels) };
+  const size = given.text('shape') === undefined ? manifest.size : undefined;
+  const pixels = { scale: scale ?? manifest.scale, size };
+  const input = await watch.time('read', () => openInput(given.positional(1), node!, pixels));
+  const seed = asked ?? explainer.seed;
   const explanation = await watch.time('explain', () => explainer.explain(input.values, { seed, ...target }));
   return { explainer, explanation, input, labels, seed, watch, backend };
 }
@@ -186,7 +198,7 @@ input. A file relc.json beside the model (size, scale, labels, rules) spares the
       type: 'string',
       short: 'r',
       value: 'NAME',
-      help: `preset of rules (default ${defaultRules}); relc rules lists them`,
+      help: `preset of rules (default: the manifest's, else ${defaultRules}); relc rules lists them`,
     },
     class: {
       type: 'string',

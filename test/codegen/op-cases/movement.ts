@@ -47,6 +47,12 @@ const movement = [
     x('f32[N,2,3,2,2]'),
     'pad(%x) {high=[0,0,0,0,0], interior=[0,1,2,1,0], low=[0,1,0,0,0]} : f32[N,4,7,3,2]',
   ),
+  opCase(
+    'pad of nothing',
+    x('f32[N,3]'),
+    '%y = exp(%x) : f32[N,3]',
+    'pad(%y) {high=[0,0], interior=[0,0], low=[0,0]} : f32[N,3]',
+  ),
   opCase('concat', { x: 'in f32[N,2,3]', y: 'in f32[N,4,3]' }, 'concat(%x, %y, %x) {axis=1} : f32[N,8,3]'),
   opCase(
     'concat of views',
