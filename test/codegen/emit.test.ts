@@ -162,7 +162,7 @@ it('values may be called what the module calls something else, and there may be 
   const names = ['inputs', 'constants', 'batch', 'Infinity', 'tf', 'class'] as const;
   const net = ((given: Record<(typeof names)[number], tf.Tensor>) => {
     const sum = names.map((name) => given[name]).reduce((a, b) => tf.add(a, b));
-    return tf.clipByValue(tf.mul(sum, given.inputs), -1, Number.POSITIVE_INFINITY);
+    return tf.minimum(tf.mul(sum, given.inputs), Number.POSITIVE_INFINITY);
   }) as ModelFunction;
   const input = Object.fromEntries(names.map((name) => [name, [3]]));
   const explainer = await compile(net, { input, batch: null, rules: 'gradient' });

@@ -8,13 +8,7 @@ import { type Precision, type TensorData, tensor } from '../../src/ir/tensor.js'
 import type { Composite } from '../../src/rules/composite.js';
 import { presetNamed } from '../../src/rules/explanation.js';
 import { base } from '../../src/rules/presets.js';
-import {
-  denseCases,
-  notebook,
-  printedDense,
-  type Recorded,
-  type RecordedOp,
-} from '../fixtures/notebook.js';
+import { denseCases, notebook, printedDense, type Recorded, type RecordedOp } from '../fixtures/notebook.js';
 import { dialect, noWeights, relativeError, relevances, ulpDistance } from './support.js';
 
 const chefer = presetNamed('chefer').composite;
