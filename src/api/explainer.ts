@@ -50,11 +50,6 @@ export interface Explanation {
   readonly relevances: Readonly<Record<string, Values>>;
 }
 
-interface Running {
-  readonly walker: Walker;
-  readonly compiled: Compiled;
-}
-
 const asTensor = (input: InputValue): input is tf.Tensor => input instanceof tf.Tensor;
 
 function notFinite(data: ArrayLike<number>): number {
@@ -141,7 +136,7 @@ export class Explainer {
   readonly stages: ReadonlyMap<StageName, Stage>;
   /** What to know: a softmax taken off for the seed, inputs that no relevance reaches. */
   readonly notes: readonly string[];
-  private readonly running = new Map<Seed, Running>();
+  private readonly running = new Map<Seed, Walker>();
   private disposed = false;
 
   /** Use {@link compile}. */
@@ -190,8 +185,7 @@ export class Explainer {
     try {
       bindInputs(this.inputs, given, feed);
       feed[targetInput] = this.targetsFor(options.target, feed);
-      const { walker } = this.runner(seed);
-      return await this.read(walker.run(feed));
+      return await this.read(this.runner(seed).run(feed));
     } finally {
       tf.dispose(feed);
     }
@@ -200,7 +194,7 @@ export class Explainer {
   /** Frees the weights on the backend. The stages stay readable. */
   dispose(): void {
     this.disposed = true;
-    for (const { walker } of this.running.values()) walker.dispose();
+    for (const walker of this.running.values()) walker.dispose();
     this.running.clear();
   }
 
@@ -242,13 +236,13 @@ export class Explainer {
     return tf.tensor(Int32Array.from(list), [count], 'int32');
   }
 
-  private runner(seed: Seed): Running {
+  /** The program for a seed with its weights on a backend; tfjs moves them when another one becomes current. */
+  private runner(seed: Seed): Walker {
     const known = this.running.get(seed);
-    if (known !== undefined && known.walker.backend === tf.getBackend()) return known;
-    known?.walker.dispose();
+    if (known !== undefined) return known;
     const compiled = seed === this.seed ? this.compiled : this.recompile(seed);
     const { graph, weights } = runPasses(compiled.program, tfjsPasses, dialect);
-    const fresh = { compiled, walker: new Walker(planFor(graph, dialect), weights) };
+    const fresh = new Walker(planFor(graph, dialect), weights);
     this.running.set(seed, fresh);
     return fresh;
   }

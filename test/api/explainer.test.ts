@@ -232,6 +232,7 @@ describe('on the backend', () => {
 
   it('the current one computes, also after it is changed', async () => {
     const cpu = await explainer.explain(x);
+    const tensors = tf.memory().numTensors;
     await useBackend('wasm');
     const tensor = tf.tensor2d(x, [3, 4]);
     const wasm = await explainer.explain(tensor);
@@ -240,6 +241,7 @@ describe('on the backend', () => {
     expect(relativeError(wasm.relevance.data, cpu.relevance.data)).toBeLessThan(1e-5);
     expect(again).toEqual(cpu);
     tensor.dispose();
+    expect(tf.memory().numTensors).toBe(tensors);
   });
 
   it.each(['cpu', 'wasm'] as const)(

@@ -56,7 +56,7 @@ const mixed = chain((builder, previous, index) => {
 });
 
 const dense = (builder: GraphBuilder): Name => {
-  const x = builder.add('input', [], { name: 'x', type: wide });
+  const x = builder.nodes.has('x') ? 'x' : builder.add('input', [], { name: 'x', type: wide });
   const w = builder.add('param', [], { attrs: { key: 'w' }, type: f32(4, 4) });
   return builder.add('einsum', [x, w], { attrs: { eq: 'bi,ij->bj' } });
 };
@@ -97,6 +97,14 @@ const chains: readonly Chain[] = [
         builder.add('add', [previous, index === length - 10 ? constantVector(builder, 0) : 'x']),
       dense,
     ),
+    passes: [canonicalize],
+  },
+  {
+    name: 'constants on an affine op behind sums that lead nowhere',
+    graph: chain((builder, previous, index) => {
+      if (index > length / 2) return builder.add('add', [previous, constantVector(builder, index)]);
+      return builder.add('add', [previous, index === length / 2 ? dense(builder) : 'x']);
+    }),
     passes: [canonicalize],
   },
   {

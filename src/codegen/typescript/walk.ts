@@ -36,10 +36,9 @@ export function toTfjs(data: TensorData): tf.Tensor {
   return tf.tensor(values as Float32Array, [...data.shape], dtypes[data.dtype]);
 }
 
-/** A plan with its weights loaded on one tfjs backend. */
+/** A plan with its weights loaded on the current tfjs backend. */
 export class Walker {
   private readonly constants = new Map<Name, tf.Tensor>();
-  readonly backend = tf.getBackend();
 
   constructor(
     private readonly plan: Plan,

@@ -123,11 +123,11 @@ describe('biases', () => {
   it('of a batch have no derivative: it would mix the samples', () => {
     const given: Case = {
       operands: [
-        { type: { dtype: 'f32', shape: ['N', 3] }, data: uniform([2, 3], 1) },
+        { type: { dtype: 'f32', shape: ['N', 5, 3] }, data: uniform([2, 5, 3], 1) },
         { type: { dtype: 'f32', shape: [3, 4] }, data: uniform([3, 4], 2) },
         { type: { dtype: 'f32', shape: [4] }, data: uniform([4], 3) },
       ],
-      attrs: { eq: 'bi,ij->bj' },
+      attrs: { eq: 'bti,ij->btj' },
     };
     expect(() => derivativeGraph('einsum', given, 2)).toThrow(
       'the derivative of a bias mixes the samples of the batch',
