@@ -78,6 +78,14 @@ function statedInputs(model: tf.GraphModel, options: ModelOptions) {
     const usable = stated?.slice(1).every((dim) => dim !== null) === true;
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
     const spec: InputSpec | undefined = usable ? { shape: stated!, dtype } : given;
+    const asked = given === undefined ? undefined : 'shape' in given ? given.shape : given;
+    if (usable && asked !== undefined && asked.slice(1).join() !== stated!.slice(1).join()) {
+      throw new RelcError(
+        'RELC2008',
+        `the shape [${asked}] is asked for, but input ${input.name} of the model is [${stated!.map(String)}]`,
+        'leave out the option input: the model states its shape',
+      );
+    }
     if (spec === undefined) {
       throw new RelcError(
         'RELC2008',

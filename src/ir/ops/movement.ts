@@ -140,6 +140,9 @@ function padTfjs(node: Node) {
   const high = numbersOf(node.attrs, 'high');
   const widths = literal(low.map((count, axis) => [count, high[axis]!]));
   const filler = node.attrs.value ?? 0;
+  if (filler !== 0 && interiorOf(node.attrs, low.length).some((gap) => gap > 0)) {
+    throw new OpProblem('RELC4001', `tfjs spreads elements apart with zeros only, not with ${filler}`);
+  }
   const padded =
     node.attrs.interior === undefined
       ? value(x!)
