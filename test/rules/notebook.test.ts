@@ -6,8 +6,7 @@ import type { Graph } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { type Precision, type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { Composite } from '../../src/rules/composite.js';
-import { presetNamed } from '../../src/rules/explanation.js';
-import { base } from '../../src/rules/presets.js';
+import { base, presetNamed } from '../../src/rules/presets.js';
 import { denseCases, notebook, printedDense, type Recorded, type RecordedOp } from '../fixtures/notebook.js';
 import { dialect, noWeights, relativeError, relevances, ulpDistance } from './support.js';
 
@@ -169,7 +168,7 @@ describe('Clone, which is a fan-out here', () => {
 
 /** The preset with another α in its line for dense layers. */
 function withAlpha(alpha: number): Composite {
-  return chefer.map(([name, match, { rule, params }]) => [
+  return chefer.map(([name, match, { rule, params = {} }]) => [
     name,
     match,
     { rule, params: rule === 'alphaBeta' ? { ...params, alpha, beta: alpha - 1 } : params },

@@ -6,9 +6,10 @@ import { canonicalize } from '../../src/ir/passes/canonicalize/canonicalize.js';
 import { runPasses } from '../../src/ir/passes/pass.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { RuleChoice } from '../../src/rules/composite.js';
-import { explain, presetNamed, relevanceKey, targetInput } from '../../src/rules/explanation.js';
-import type { Preset } from '../../src/rules/presets.js';
+import { explain, relevanceKey } from '../../src/rules/explanation.js';
+import { type Preset, prefixes, presetNamed } from '../../src/rules/presets.js';
 import type { RuleName } from '../../src/rules/rules.js';
+import { targetInput } from '../../src/rules/seed.js';
 import { GoldenGraph, type GoldenRun, golden } from './golden.js';
 import { dialect, lower, propagate, relativeError } from './support.js';
 
@@ -73,7 +74,7 @@ function presetFor(run: GoldenRun): Preset {
   const { preset: name, replaced } = expressed[baseName(run)]!;
   const preset = presetNamed(name);
   const composite = preset.composite.map(
-    ([line, match, choice]) => [line, match, replaced?.[choice.rule] ?? choice] as const,
+    ([line, match, choice]) => [line, match, replaced?.[choice.rule as RuleName] ?? choice] as const,
   );
   return { ...preset, composite };
 }
@@ -97,7 +98,9 @@ function posed(graph: Graph, preset: Preset, run: GoldenRun): Posed {
   const lowered = lower(explain(graph, dialect, { preset, seed }).graph);
   const asked = run.target!.map((target) => (run.seed.kind.startsWith('argmax') ? -1 : target));
   const nameOf = (value: Name) =>
-    value === 'x' ? lowered.outputs[relevanceKey('x')]! : resolveAlias(lowered, `${preset.prefix}${value}`)!;
+    value === 'x'
+      ? lowered.outputs[relevanceKey('x')]!
+      : resolveAlias(lowered, `${prefixes[preset.quantity]}${value}`)!;
   return { graph: lowered, inputs: { [targetInput]: tensor([asked.length], asked, 'i32') }, nameOf };
 }
 
