@@ -9,12 +9,13 @@ import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressio
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import type { Program } from '../../../src/ir/passes/pass.js';
+import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { expectClose, inputsFor, neededActiveValues } from '../support.js';
 import { printAll, readCase, runCase } from './case-file.js';
 
 const folder = new URL('../../cases/', import.meta.url);
-const passes = [simplify, commonSubexpressions, deadCode, foldConstants, canonicalize];
+const passes = [simplify, shareHalves, commonSubexpressions, deadCode, foldConstants, canonicalize];
 const blessing = process.env.BLESS === '1';
 
 /** Outputs agree on fresh inputs; folded weights are stored in 32 bits. */

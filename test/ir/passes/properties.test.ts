@@ -10,6 +10,7 @@ import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressio
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
+import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { print } from '../../../src/ir/print.js';
 import type { TensorData } from '../../../src/ir/tensor.js';
@@ -33,6 +34,7 @@ function agree(a: number, b: number, tolerance: number): boolean {
 
 const passes = [
   { pass: simplify, tolerance: 0 },
+  { pass: shareHalves, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
