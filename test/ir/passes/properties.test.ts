@@ -9,6 +9,7 @@ import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.j
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
+import { joinSlices } from '../../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../../src/ir/passes/one-hot.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
 import { shareHalves } from '../../../src/ir/passes/share-halves.js';
@@ -37,6 +38,7 @@ const passes = [
   { pass: simplify, tolerance: 0 },
   { pass: shareHalves, tolerance: 1e-12 },
   { pass: oneHot, tolerance: 1e-12 },
+  { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
