@@ -6,7 +6,10 @@ import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
+import { joinSlices } from '../ir/passes/join-slices.js';
+import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
+import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
 import { ruleDialect } from '../rules/dialect.js';
 import { expand } from '../rules/expand.js';
@@ -25,6 +28,9 @@ export const stageNames = [
   'specialize',
   'expand',
   'simplify',
+  'share-halves',
+  'one-hot',
+  'join-slices',
   'common-subexpressions',
   'fold-constants',
   'dead-code',
@@ -35,6 +41,9 @@ const afterRelevance: readonly Pass[] = [
   specialize,
   expand,
   simplify,
+  shareHalves,
+  oneHot,
+  joinSlices,
   commonSubexpressions,
   foldConstants,
   deadCode,
