@@ -2,14 +2,14 @@
 import { type Graph, type Name, type Node, nodeOf } from '../graph.js';
 import { elementCount, type Shape } from '../type.js';
 
-/** value[…, j, …] = 0 wherever j, its place along `axis`, is not the one that `index` names. */
+/** A value that is zero wherever `hot`, a one-hot of integers, is zero at the same place. */
 export interface OneHot {
+  /** The result of `one_hot`: the same elements in the same order, its last axis as `axis`. */
+  readonly hot: Name;
   readonly axis: number;
-  /** Integers, one for each element of the value without the axis, in the same order. Some may name no place. */
-  readonly index: Name;
 }
 
-/** By op, the operands that are zero only where the result is too: 0·y = 0 and 0/den(z) = 0 for finite y and z. */
+/** By op, the operands where the result is zero if they are: 0·y = 0 and 0/den(z) = 0, for finite y and den(z) ≠ 0. */
 const zerosOf: Readonly<Record<string, readonly number[]>> = {
   mul: [0, 1],
   neg: [0],
@@ -31,7 +31,7 @@ function oneHotOf(
   node: Node,
   found: ReadonlyMap<Name, OneHot>,
 ): OneHot | undefined {
-  if (node.op === 'one_hot') return { axis: node.type.shape.length - 1, index: node.args[0]! };
+  if (node.op === 'one_hot') return { hot: node.name, axis: node.type.shape.length - 1 };
   if (node.op === 'reshape') {
     const [x] = node.args as [Name];
     const oneHot = found.get(x);
@@ -42,8 +42,8 @@ function oneHotOf(
 }
 
 /** The axis in another shape of the same elements, where one has the same extent and as many elements after it. */
-function reshaped({ axis, index }: OneHot, from: Shape, to: Shape): OneHot | undefined {
+function reshaped({ hot, axis }: OneHot, from: Shape, to: Shape): OneHot | undefined {
   const inner = (shape: Shape, at: number) => elementCount(shape.slice(at + 1));
   const kept = to.findIndex((dim, at) => dim === from[axis] && inner(to, at) === inner(from, axis));
-  return kept < 0 ? undefined : { axis: kept, index };
+  return kept < 0 ? undefined : { hot, axis: kept };
 }

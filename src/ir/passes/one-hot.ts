@@ -12,7 +12,7 @@ import type { GraphBuilder } from '../builder.js';
 import type { Dialect } from '../dialect.js';
 import { activeValues, type Graph, type Name, type Node } from '../graph.js';
 import { parseEquation } from '../ops/einsum.js';
-import { elementCount, isBatched, sameShape } from '../type.js';
+import { elementCount, isBatched, type Shape, sameShape } from '../type.js';
 import { graphPass } from './pass.js';
 import { rewrite } from './rewrite.js';
 
@@ -51,11 +51,15 @@ function saves(builder: GraphBuilder, node: Node, { s }: Selection): boolean {
   return row < multiplyAdds(builder, node);
 }
 
-/** Indices held within an axis of this extent. One outside names no place: s is zero there, whatever the row. */
-function clamped(k: Arithmetic, index: Name, extent: number): Name {
-  const type = k.builder.typeOf(index);
-  const fromZero = k.binary('maximum', index, k.builder.splat(0, type));
-  return k.binary('minimum', fromZero, k.builder.splat(extent - 1, type));
+/**
+ * c, in the shape of v: the arg-max of the one-hot, so that it names a row even where the integers that the one-hot is
+ * of name none: there v is zero, whatever the row.
+ */
+function places(k: Arithmetic, { hot }: OneHot, shape: Shape): Name {
+  const { builder } = k;
+  const axis = builder.typeOf(hot).shape.length - 1;
+  const index = builder.add('argmax', [hot], { attrs: { axis } });
+  return sameShape(builder.typeOf(index).shape, shape) ? index : k.reshape(index, shape);
 }
 
 /** w[i, c[b]] · v[b] */
@@ -65,11 +69,10 @@ function scaledRow(builder: GraphBuilder, node: Node, selection: Selection): Nam
   const without = (indices: string) => indices.replace(summed, '');
   const v = k.sum(s, [oneHot.axis]);
   const { shape } = builder.typeOf(v);
-  const extent = builder.typeOf(s).shape[oneHot.axis] as number;
   const classFirst = [...summed, ...without(ofW)].map((index) => ofW.indexOf(index));
-  const index = clamped(k, oneHot.index, extent);
-  const places = sameShape(builder.typeOf(index).shape, shape) ? index : k.reshape(index, shape);
-  const row = builder.add('gather', [k.transpose(w, classFirst), places], { attrs: { axis: 0 } });
+  const row = builder.add('gather', [k.transpose(w, classFirst), places(k, oneHot, shape)], {
+    attrs: { axis: 0 },
+  });
   const spread = k.broadcast(v, [...shape.keys()], builder.typeOf(row));
   const order = without(ofS) + without(ofW);
   if (order === out) return k.mul(row, spread, node.name);

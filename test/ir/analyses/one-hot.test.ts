@@ -25,7 +25,11 @@ function expectRight(graph: Graph, classes: TensorData): string[] {
   const values = evaluateAll(graph, forward, inputs, weightsFor(graph, 1));
   const found = oneHotValues(graph);
   for (const [name, oneHot] of found) {
-    const right = isZeroElsewhere(values.get(name)!, oneHot, values.get(oneHot.index)!);
+    const right = isZeroElsewhere(
+      values.get(name)!,
+      oneHot,
+      values.get(graph.nodes.get(oneHot.hot)!.args[0]!)!,
+    );
     expect(right, `%${name} along ${oneHot.axis}`).toBe(true);
   }
   return [...found].map(([name, { axis }]) => `${name}:${axis}`);
