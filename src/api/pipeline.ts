@@ -6,7 +6,10 @@ import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
+import { joinSlices } from '../ir/passes/join-slices.js';
+import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
+import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
@@ -30,6 +33,9 @@ export const stageNames = [
   'specialize',
   'expand',
   'simplify',
+  'share-halves',
+  'one-hot',
+  'join-slices',
   'common-subexpressions',
   'fold-constants',
   'dead-code',
@@ -40,6 +46,9 @@ const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
   expandBy(rules),
   simplify,
+  shareHalves,
+  oneHot,
+  joinSlices,
   commonSubexpressions,
   foldConstants,
   deadCode,
