@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluateAll } from '../../src/ir/evaluate.js';
-import { cheferLayers } from './conformance/chefer-layers.js';
-import { clone, denominators, differences, sums } from './conformance/differences.js';
+import { presetNamed } from '../../src/rules/explanation.js';
+import { cheferLayers, oursUnder } from './conformance/chefer-layers.js';
+import { batchNorm, clone, denominators, differences, sums } from './conformance/differences.js';
 import { captum, zennit } from './conformance/expressions.js';
 import { notebookSuites } from './conformance/notebook.js';
 import { hasPassed, printPage } from './conformance/page.js';
@@ -67,6 +68,17 @@ describe('deliberate differences', () => {
     expect(there).toBeCloseTo(2, 5);
     expect(here).toBeCloseTo(1, 5);
   });
+
+  it('BatchNorm2d squares the variance, which cancels: R but for the last digits', () => {
+    expect(batchNorm().off).toBeLessThan(1e-7);
+  });
+});
+
+it('the preset chefer-original says the layers of layers_ours with α = 1', () => {
+  const runs = oursUnder(presetNamed('chefer-original').composite);
+  expect(runs).toHaveLength(19);
+  // The one convolution of a graph is a first one, to which the preset gives zB, as they do to three channels
+  expect(runs.filter((run) => !hasPassed(run)).map(({ id }) => id)).toEqual(['conv4ch_a1']);
 });
 
 describe('what the comparisons rest on', () => {

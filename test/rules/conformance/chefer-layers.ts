@@ -5,7 +5,7 @@ import type { Composite, RuleChoice } from '../../../src/rules/composite.js';
 import type { RuleName } from '../../../src/rules/rules.js';
 import { GoldenGraph, type GoldenModel, type GoldenRun, golden } from '../golden.js';
 import { compareLayer, layerOf, relevanceBoth, ruleOf } from './single-layers.js';
-import type { Suite } from './suite.js';
+import type { Run, Suite } from './suite.js';
 
 const chefer: Attrs = { denominator: 'chefer', eps: 1e-9 };
 const rule = (name: RuleName, params: Attrs): RuleChoice => ({ rule: name, params });
@@ -40,7 +40,7 @@ function choiceFor(name: string, alpha: number, [rows, channels]: readonly numbe
     // Its sums run over the whole batch
     case 'modules.layers_ours.Add':
       return rows === 1 ? rule('chefer.add', chefer) : rule('chefer.addBatch', chefer);
-    // R·xw / (xw + 1e-9): R but for the last digits
+    // R·xw / (xw + 1e-9), which is R but for the last digits
     case 'modules.layers_ours.BatchNorm2d':
       return rule('pass', {});
     case 'modules.layers_ours.Clone':
@@ -75,6 +75,19 @@ export const cheferLayers: Suite = {
     })),
   ),
 };
+
+/** Layers of `layers_ours` with α = 1 under a whole composite; not Clone, which is no op here. */
+export function oursUnder(composite: Composite): Run[] {
+  const isOurs = (model: GoldenModel, run: GoldenRun) => {
+    const { rule: name, alpha } = ruleOf(model, run);
+    return (name as string).includes('layers_ours') && alpha === 1 && layerOf(model).op !== 'Clone';
+  };
+  return source.models.flatMap((model) =>
+    model.runs
+      .filter((run) => isOurs(model, run))
+      .map((run) => ({ id: model.id, compare: () => compareLayer(source, model, run, composite, 'f32') })),
+  );
+}
 
 /** A recorded layer: its input, R at its output, R at its inputs there, and under a rule of ours. */
 export interface CheferLayer {

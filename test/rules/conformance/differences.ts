@@ -36,6 +36,12 @@ export function denominators() {
   return { there: total(recorded.data) / start, here: total(under(jointDenominator).data) / start };
 }
 
+/** BatchNorm2d: R·xw / (xw + 1e-9) there, R here. */
+export function batchNorm() {
+  const { seed, recorded } = cheferLayer('batchnorm');
+  return { off: relativeError(seed.data, recorded.data) };
+}
+
 export interface Difference {
   readonly name: string;
   readonly sentence: string;
@@ -71,7 +77,15 @@ export function differences(): readonly Difference[] {
       sentence:
         `Conv2d divides each half of the αβ-rule by its own denominator: in \`conv4ch_a1\` that makes ΣR at the ` +
         `input ${short(divided.there)} times ΣR at the output. The preset \`chefer\` divides both halves by their ` +
-        `sum, ${short(divided.here)} times. The original is here as \`chefer.conv\`, by which the runs are judged.`,
+        `sum, which makes it ${short(divided.here)} times. The original is here as \`chefer.conv\`, by which the ` +
+        'runs of the table are judged.',
+    },
+    {
+      name: 'BatchNorm2d',
+      sentence:
+        'BatchNorm2d computes R·xw / (xw + 1e-9), with a weight w that divides by √(variance² + ε) where √(variance ' +
+        '+ ε) was meant. As w cancels, that is R but for the last digits, and so it is here: `pass`, off by ' +
+        `${batchNorm().off.toPrecision(1)} of the largest value in \`batchnorm\`.`,
     },
   ];
 }
