@@ -1,6 +1,6 @@
 // compile: a model in, an explainer out.
-import { presetNamed } from '../rules/explanation.js';
-import type { Seed } from '../rules/presets.js';
+import { presetNamed, type Seed } from '../rules/presets.js';
+import type { Range } from '../rules/resolve.js';
 import { Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
@@ -13,6 +13,8 @@ export interface CompileOptions extends TraceOptions {
   readonly output?: string;
   /** What relevance starts as; may be changed with each explanation. Defaults to the preset's. */
   readonly seed?: Seed;
+  /** The smallest and the largest value that an input can take, or lists with one number a channel: for zB. */
+  readonly range?: Range;
 }
 
 export const defaultRules = 'epsilon-plus';
@@ -30,8 +32,9 @@ export const defaultRules = 'epsilon-plus';
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const preset = presetNamed(options.rules ?? defaultRules);
   const forward = canonical(await trace(model, options));
-  const output = options.output === undefined ? {} : { output: options.output };
-  const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...output });
+  const { output, range } = options;
+  const asked = { ...(output === undefined ? {} : { output }), ...(range === undefined ? {} : { range }) };
+  const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...asked });
   const seed = expectSeed(options.seed ?? preset.seed);
   return new Explainer(compileFor(seed), preset.name, seed, compileFor);
 }

@@ -7,7 +7,7 @@ import { planFor } from '../codegen/typescript/plan.js';
 import type { Node } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import { encodeSafetensors } from '../ir/safetensors.js';
-import { targetInput } from '../rules/explanation.js';
+import { targetInput } from '../rules/seed.js';
 import type { Explainer } from './explainer.js';
 import { dialect } from './pipeline.js';
 import { toolVersion } from './version.js';

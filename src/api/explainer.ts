@@ -9,8 +9,9 @@ import { runPasses } from '../ir/passes/pass.js';
 import { type PrintOptions, print } from '../ir/print.js';
 import { sizeOf } from '../ir/tensor.js';
 import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.js';
-import { relevanceKey, targetInput } from '../rules/explanation.js';
+import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
+import { targetInput } from '../rules/seed.js';
 import { type Compiled, dialect, type StageName } from './pipeline.js';
 import { expectSeed } from './seed.js';
 

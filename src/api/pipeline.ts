@@ -1,21 +1,29 @@
 // The pipeline: every stage from a traced program to what a target runs, by name.
-import { mergeDialects } from '../ir/dialect.js';
+import { type Dialect, mergeDialects } from '../ir/dialect.js';
 import { forward } from '../ir/forward.js';
-import type { Graph } from '../ir/graph.js';
+import type { Graph, Name } from '../ir/graph.js';
 import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
+import { joinSlices } from '../ir/passes/join-slices.js';
+import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
+import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
-import { ruleDialect } from '../rules/dialect.js';
-import { expand } from '../rules/expand.js';
+import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
+import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
 import type { ChosenRule } from '../rules/relevance.js';
+import { type RuleTable, ruleTable } from '../rules/rules.js';
 import { specialize } from '../rules/specialize.js';
 
 /** The ops of every stage. */
 export const dialect = mergeDialects(forward, ruleDialect);
+
+/** The same with the rules of another table. */
+export const dialectWith = (rules: RuleTable): Dialect =>
+  rules === ruleTable ? dialect : mergeDialects(forward, ruleDialectOf(rules));
 
 /** Names of the stages, in order; `relevance` is the one with rule lines. */
 export const stageNames = [
@@ -25,16 +33,22 @@ export const stageNames = [
   'specialize',
   'expand',
   'simplify',
+  'share-halves',
+  'one-hot',
+  'join-slices',
   'common-subexpressions',
   'fold-constants',
   'dead-code',
 ] as const;
 export type StageName = (typeof stageNames)[number];
 
-const afterRelevance: readonly Pass[] = [
+const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
-  expand,
+  expandBy(rules),
   simplify,
+  shareHalves,
+  oneHot,
+  joinSlices,
   commonSubexpressions,
   foldConstants,
   deadCode,
@@ -45,6 +59,8 @@ export interface Compiled {
   /** The graph after each stage. */
   readonly stages: ReadonlyMap<StageName, Graph>;
   readonly chosen: readonly ChosenRule[];
+  /** The values that relevance is read at, by what they were asked for as. */
+  readonly explained: ReadonlyMap<string, Name>;
   readonly notes: readonly string[];
 }
 
@@ -62,17 +78,20 @@ export function canonical(traced: Program): { program: Program; stages: Map<Stag
 
 /**
  * From a canonical forward program to one function of forward, seed and relevance.
- * @throws RelcError RELC3001..RELC3005
+ * @throws RelcError RELC3001..RELC3009
  */
 export function compileExplanation(
   { program, stages }: ReturnType<typeof canonical>,
   request: ExplanationRequest,
 ): Compiled {
+  const { rules = ruleTable } = request;
+  const ops = dialectWith(rules);
   const all = new Map(stages);
-  const { graph, chosen, notes } = explain(program.graph, dialect, request);
+  const { graph, chosen, explained, notes } = explain(program.graph, ops, request);
   all.set('relevance', graph);
-  const lowered = runPasses({ graph, weights: program.weights }, afterRelevance, dialect, (pass, result) => {
+  const passes = afterRelevance(rules);
+  const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {
     all.set(pass.name as StageName, result.graph);
   });
-  return { program: lowered, stages: all, chosen, notes };
+  return { program: lowered, stages: all, chosen, explained, notes };
 }

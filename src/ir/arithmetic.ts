@@ -80,13 +80,29 @@ export class Arithmetic {
 
   /** Σ over one sample, spread back over its elements. Without a batch the whole tensor is one sample. */
   sumPerSample(x: Name): Name {
+    return this.perSample('sum', x);
+  }
+
+  /** The largest element of one sample, spread back over its elements. */
+  maxPerSample(x: Name): Name {
+    return this.perSample('reduce_max', x);
+  }
+
+  /** A reduction over one sample: [N], or a scalar where there is no batch. */
+  reducePerSample(op: 'sum' | 'reduce_max', x: Name): Name {
+    const { shape } = this.builder.typeOf(x);
+    const flat = this.reshape(
+      x,
+      isBatched({ dtype: 'f32', shape }) ? ['N', elementCount(shape)] : [elementCount(shape)],
+    );
+    return this.builder.add(op, [flat], { attrs: { axes: [this.builder.typeOf(flat).shape.length - 1] } });
+  }
+
+  private perSample(op: 'sum' | 'reduce_max', x: Name): Name {
     const type = this.builder.typeOf(x);
-    if (!isBatched(type)) {
-      const axes = type.shape.map((_, axis) => axis);
-      return this.spreadBack(this.sum(x, axes), axes, type);
-    }
-    const flat = this.reshape(x, ['N', elementCount(type.shape)]);
-    const total = this.spreadBack(this.sum(flat, [1]), [1], this.builder.typeOf(flat));
-    return this.reshape(total, type.shape);
+    const reduced = this.reducePerSample(op, x);
+    if (!isBatched(type)) return this.broadcast(reduced, [], type);
+    const flat = { dtype: type.dtype, shape: ['N', elementCount(type.shape)] } as const;
+    return this.reshape(this.broadcast(reduced, [0], flat), type.shape);
   }
 }

@@ -31,6 +31,10 @@ export const errorCodes = {
   RELC3003: 'unknown preset',
   RELC3004: 'wrong rule parameter',
   RELC3005: 'nothing to explain',
+  RELC3006: 'unknown rule',
+  RELC3007: 'wrong composite',
+  RELC3008: 'unknown value',
+  RELC3009: 'a custom rule does not fit',
   // 4xxx: targets and running
   RELC4001: 'an op has no spelling on the target',
   RELC4002: 'wrong input to an explainer',

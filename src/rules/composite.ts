@@ -1,6 +1,5 @@
 // Composites: ordered lists that say which rule each op gets; plain data, the first match wins.
 import type { Attrs, Name, Node } from '../ir/graph.js';
-import type { RuleName } from './rules.js';
 
 /** What a node is to a composite: by its op, and by which of its operands are constants. */
 export const kinds = {
@@ -28,12 +27,16 @@ export interface Match {
   readonly name?: string;
   /** Only affine ops that an explained input reaches through no other affine op. */
   readonly first?: true;
+  /** Only affine ops that lead to what is explained through no other affine op. */
+  readonly last?: true;
+  /** Only layers from one number to another, both included; counted from 0 in order of execution, −1 is the last. */
+  readonly layers?: readonly [from: number, to: number];
 }
 
-/** A rule and its parameters. */
+/** A rule and its parameters; those left out are the rule's defaults. */
 export interface RuleChoice {
-  readonly rule: RuleName;
-  readonly params: Attrs;
+  readonly rule: string;
+  readonly params?: Attrs;
 }
 
 /** `[name, match, rule]`. */
@@ -48,6 +51,10 @@ export interface Surroundings {
   readonly preprocessed: ReadonlySet<Name>;
   /** Affine ops reached from an explained input through no other affine op. */
   readonly first: ReadonlySet<Name>;
+  /** Affine ops that lead to the value relevance starts at through no other affine op. */
+  readonly last: ReadonlySet<Name>;
+  /** Convolutions and dense layers by name, numbered from 0 in order of execution. */
+  readonly layers: ReadonlyMap<Name, number>;
   readonly traitsOf: (op: string) => { readonly activation?: true; readonly routes?: true };
 }
 
@@ -94,8 +101,21 @@ function globMatches(glob: string, name: string): boolean {
   return new RegExp(`^${pattern.join('.*')}$`).test(name);
 }
 
+function isBetween(
+  layers: ReadonlyMap<Name, number>,
+  name: Name,
+  [from, to]: readonly [number, number],
+): boolean {
+  const index = layers.get(name);
+  if (index === undefined) return false;
+  const fromStart = (bound: number) => (bound < 0 ? layers.size + bound : bound);
+  return index >= fromStart(from) && index <= fromStart(to);
+}
+
 export function matches(match: Match, node: Node, around: Surroundings): boolean {
   if (match.first && !around.first.has(node.name)) return false;
+  if (match.last && !around.last.has(node.name)) return false;
+  if (match.layers !== undefined && !isBetween(around.layers, node.name, match.layers)) return false;
   if (match.op !== undefined && !asList(match.op).includes(node.op)) return false;
   if (match.name !== undefined && !globMatches(match.name, node.name)) return false;
   return match.kind === undefined || asList(match.kind).includes(kindOf(node, around));
@@ -117,12 +137,14 @@ export function printMatch(match: Match): string {
     match.op === undefined ? undefined : `op ${asList(match.op).join(', ')}`,
     match.name === undefined ? undefined : `name ${match.name}`,
     match.first ? 'first layer' : undefined,
+    match.last ? 'last layer' : undefined,
+    match.layers === undefined ? undefined : `layers ${match.layers.join(' to ')}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? 'anything' : parts.join(' · ');
 }
 
 /** `alphaBeta(alpha=2, beta=1, eps=0.000001)`. */
-export function printChoice({ rule, params }: RuleChoice): string {
+export function printChoice({ rule, params = {} }: RuleChoice): string {
   const names = Object.keys(params).sort();
   const list = names.map((name) => `${name}=${JSON.stringify(params[name])}`).join(', ');
   return list === '' ? rule : `${rule}(${list})`;

@@ -3,7 +3,7 @@ import { type Dialect, numberOf, type OpDefinition, OpProblem } from '../ir/dial
 import { type Attrs, type Name, type Node, nodeOf } from '../ir/graph.js';
 import { type DenominatorMode, denominatorModes } from '../ir/ops/quotient.js';
 import { printType, sameShape } from '../ir/type.js';
-import { type RuleDefinition, ruleTable } from './rules.js';
+import { type RuleDefinition, type RuleTable, ruleTable } from './rules.js';
 
 export const rulePrefix = 'rule.';
 
@@ -34,14 +34,17 @@ export function ruleParams({ of: _of, to: _to, ...params }: Attrs): Attrs {
   return params;
 }
 
-/** What the schema cannot judge: the denominator's mode, its ε, α and β. @throws OpProblem RELC3004 */
-function checkParams(attrs: Attrs): void {
+/** What the schema cannot judge: the denominator's mode, its ε, α and β, γ. @throws OpProblem RELC3004 */
+export function checkParams(attrs: Attrs): void {
   const mode = attrs.denominator;
   if (mode !== undefined && !denominatorModes.includes(mode as DenominatorMode)) {
     throw wrongParam(`denominator is "${mode}", expected one of ${denominatorModes.join(', ')}`);
   }
   if (mode !== undefined && mode !== 'exact' && !(numberOf(attrs, 'eps', 0) > 0)) {
     throw wrongParam(`eps is ${attrs.eps}, expected a number above 0 for the denominator "${mode}"`);
+  }
+  if (attrs.gamma !== undefined && !(numberOf(attrs, 'gamma') >= 0)) {
+    throw wrongParam(`gamma is ${attrs.gamma}, expected a number that is not below 0`);
   }
   if (attrs.alpha === undefined) return;
   const [alpha, beta] = [numberOf(attrs, 'alpha'), numberOf(attrs, 'beta')];
@@ -86,6 +89,8 @@ function ruleOp(rule: RuleDefinition): OpDefinition {
   };
 }
 
-export const ruleDialect: Dialect = Object.fromEntries(
-  Object.entries(ruleTable).map(([name, rule]) => [`${rulePrefix}${name}`, ruleOp(rule)]),
-);
+/** The ops of a table of rules. */
+export const ruleDialectOf = (table: RuleTable): Dialect =>
+  Object.fromEntries(Object.entries(table).map(([name, rule]) => [`${rulePrefix}${name}`, ruleOp(rule)]));
+
+export const ruleDialect: Dialect = ruleDialectOf(ruleTable);

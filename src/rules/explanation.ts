@@ -3,10 +3,14 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
-import { type Graph, type Name, nodeOf, nodesWithOp } from '../ir/graph.js';
-import { elementCount, isBatched, printType } from '../ir/type.js';
-import { type Preset, presets, type Seed } from './presets.js';
+import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
+import { printType } from '../ir/type.js';
+import { addGradCam, lastConvolution } from './grad-cam.js';
+import { type Preset, prefixes, type Seed } from './presets.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
+import { type Range, resolved, withRange } from './resolve.js';
+import { type RuleTable, ruleTable } from './rules.js';
+import { addSeed } from './seed.js';
 
 export interface ExplanationRequest {
   readonly preset: Preset;
@@ -14,32 +18,28 @@ export interface ExplanationRequest {
   readonly output?: string;
   /** Defaults to the preset's. */
   readonly seed?: Seed;
+  /** Values that relevance is wanted at, by name or layer, also ones that a pass merged; the inputs if left out. */
+  readonly relevanceOf?: readonly Name[];
+  /** The layer that grad-cam looks at; the last convolution if left out. */
+  readonly layer?: Name;
+  /** The smallest and the largest value that an input can take: for zB. */
+  readonly range?: Range;
+  /** Defaults to relc's own rules. */
+  readonly rules?: RuleTable;
 }
 
 export interface Explanation {
-  /** Outputs: `scores`, `target`, `logit`, and `relevance.<input>` for each explained input. */
+  /** Outputs: `scores`, `target`, `logit`, `start`, and `relevance.<value>` for each explained value. */
   readonly graph: Graph;
   readonly chosen: readonly ChosenRule[];
+  /** The values that relevance is read at, by what they were asked for as. */
+  readonly explained: ReadonlyMap<string, Name>;
   /** What the user should know: a softmax taken off, an input left out. */
   readonly notes: readonly string[];
 }
 
-/** The input that names the class to explain, an i32 for each sample; −1 asks for the arg-max. */
-export const targetInput = 'seed.target';
-
-/** The key of the output that holds the relevance of an input. */
-export const relevanceKey = (input: Name) => `relevance.${input}`;
-
-/** @throws RelcError RELC3003 with the names there are */
-export function presetNamed(name: string): Preset {
-  const preset = presets.get(name);
-  if (preset !== undefined) return preset;
-  throw new RelcError(
-    'RELC3003',
-    `no preset is called '${name}'`,
-    `presets: ${[...presets.keys()].join(', ')}`,
-  );
-}
+/** The key of the output that holds the relevance of a value. */
+export const relevanceKey = (value: Name) => `relevance.${value}`;
 
 function chooseOutput(graph: Graph, wanted: string | undefined): Name {
   const names = Object.keys(graph.outputs);
@@ -60,36 +60,6 @@ function beforeSoftmax(graph: Graph, output: Name, notes: string[]): Name {
       `relevance starts at the logits, %${node.args[0]}`,
   );
   return node.args[0]!;
-}
-
-interface SeedValues {
-  readonly target: Name;
-  readonly logit: Name;
-  readonly relevance: Name;
-}
-
-/** target → one-hot → R, as nodes: R = onehot(target) ⊙ z for `logit`, onehot(target) for `one`. */
-function addSeed(k: Arithmetic, z: Name, seed: Seed, name: Name): SeedValues {
-  const { builder } = k;
-  const type = builder.typeOf(z);
-  const rows = isBatched(type) ? 'N' : 1;
-  const classes = elementCount(type.shape);
-  const add = (op: string, args: Name[], suffix: string, attrs = {}) =>
-    builder.add(op, args, { name: `seed.${suffix}`, attrs });
-  const index = { dtype: 'i32', shape: [rows] } as const;
-  const flat = builder.add('reshape', [z], {
-    name: 'seed.scores',
-    type: { dtype: 'f32', shape: [rows, classes] },
-  });
-  const asked = builder.add('input', [], { name: targetInput, type: index });
-  const top = add('argmax', [flat], 'top', { axis: 1 });
-  const given = add('greater_equal', [asked, builder.splat(0, index, 'seed.zero')], 'given');
-  const target = add('select', [given, asked, top], 'class');
-  const hot = add('one_hot', [target], 'hot', { depth: classes });
-  const atTarget = add('mul', [hot, flat], 'scores_at_target');
-  const logit = add('sum', [atTarget], 'logit', { axes: [1] });
-  const start = builder.add('reshape', [seed === 'logit' ? atTarget : hot], { name, type });
-  return { target, logit, relevance: start };
 }
 
 /** Where an integer input becomes floating point: an embedding's rows, or a cast. */
@@ -118,12 +88,50 @@ function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name>
   return explained;
 }
 
+/** Names that hold `wanted`, or that it holds, for a message. */
+function nearNames(graph: Graph, wanted: Name): string {
+  const names = [...graph.nodes.keys(), ...graph.aliases.keys()];
+  const last = wanted.split('/').at(-1)!;
+  const near = names.filter((name) => name.includes(last) || wanted.includes(name));
+  return (near.length > 0 ? near : names).slice(0, 8).join(', ');
+}
+
+/** The value that a name stands for, aliases of merged values included. @throws RelcError RELC3008 */
+function valueNamed(graph: Graph, name: Name): Name {
+  const value = resolveAlias(graph, name);
+  if (value !== undefined && activeValues(graph).has(value)) return value;
+  const detail = value === undefined ? `the model has no value '${name}'` : `%${value} depends on no input`;
+  throw new RelcError('RELC3008', detail, `values: ${nearNames(graph, name)}`);
+}
+
+/** What is read where: the inputs, the values asked for, or the layer of Grad-CAM in an input's place. */
+function wantedValues(
+  graph: Graph,
+  { preset, relevanceOf, layer }: ExplanationRequest,
+  { inputs, end }: { inputs: ReadonlyMap<string, Name>; end: Name },
+): ReadonlyMap<string, Name> {
+  if (preset.result === 'grad-cam') {
+    const [input] = inputs.keys();
+    const value = layer === undefined ? lastConvolution(graph, end) : valueNamed(graph, layer);
+    return input === undefined ? new Map() : new Map([[input, value]]);
+  }
+  if (layer !== undefined) {
+    throw new RelcError(
+      'RELC3005',
+      `the option layer is for grad-cam, not for ${preset.name}`,
+      'use relevanceOf',
+    );
+  }
+  if (relevanceOf === undefined) return inputs;
+  return new Map(relevanceOf.map((name) => [name, inputs.get(name) ?? valueNamed(graph, name)]));
+}
+
 /**
  * Appends target, seed and relevance to a canonical forward graph.
- * @throws RelcError RELC3001, RELC3002 (rules), RELC3005 (nothing to explain)
+ * @throws RelcError RELC3001, RELC3002, RELC3004, RELC3006 (rules), RELC3005 (nothing to explain), RELC3008 (no such value)
  */
 export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequest): Explanation {
-  const { preset } = request;
+  const { preset, rules = ruleTable } = request;
   const notes: string[] = [];
   const output = chooseOutput(graph, request.output);
   const z = beforeSoftmax(graph, output, notes);
@@ -131,40 +139,48 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   if (type.dtype !== 'f32') {
     throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
   }
+  const inputs = explainedValues(graph, notes);
+  const explained = wantedValues(graph, request, { inputs, end: z });
   const builder = GraphBuilder.extending(graph, dialect);
   const k = new Arithmetic(builder);
   builder.scope = 't.';
-  const seed = addSeed(k, z, request.seed ?? preset.seed, builder.fresh(`${preset.prefix}${z}`));
-  const explained = explainedValues(graph, notes);
+  const { quantity } = preset;
+  const name = builder.fresh(`${prefixes[quantity]}${z}`);
+  const seed = addSeed(k, z, { seed: request.seed ?? preset.seed, quantity, name });
   const result = relevance(builder, {
-    prefix: preset.prefix,
-    composite: preset.composite,
+    prefix: prefixes[quantity],
+    composite: withRange(resolved(preset.composite, rules), request.range),
     seed: { value: z, relevance: seed.relevance },
     wrt: [...explained.values()],
+    inputs: [...inputs.values()],
+    rules,
   });
-  const outputs: Record<string, Name> = { scores: output, target: seed.target, logit: seed.logit };
-  for (const [input, value] of explained) {
-    const found = inputRelevance(k, preset, value, result);
-    if (found !== undefined) outputs[relevanceKey(input)] = found;
-    else notes.push(`no relevance reaches input %${input}`);
+  const { target, logit, start } = seed;
+  const outputs: Record<string, Name> = { scores: output, target, logit, start };
+  for (const [asked, value] of explained) {
+    const found = resultOf(k, preset, { asked, value, result });
+    if (found !== undefined) outputs[relevanceKey(asked)] = found;
+    else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
   }
   if (!Object.keys(outputs).some((key) => key.startsWith('relevance.'))) {
     throw new RelcError(
       'RELC3005',
-      `output %${output} depends on no input through floating-point values`,
-      'explain another output',
+      `output %${output} depends on ${request.relevanceOf === undefined ? 'no input' : `none of ${request.relevanceOf.join(', ')}`} through floating-point values`,
+      request.relevanceOf === undefined
+        ? 'explain another output'
+        : 'ask for values that the output depends on',
     );
   }
-  return { graph: builder.finish(outputs), chosen: result.chosen, notes };
+  return { graph: builder.finish(outputs), chosen: result.chosen, explained, notes };
 }
 
-function inputRelevance(
+function resultOf(
   k: Arithmetic,
   preset: Preset,
-  value: Name,
-  result: RelevanceResult,
+  { asked, value, result }: { asked: string; value: Name; result: RelevanceResult },
 ): Name | undefined {
   const found = result.relevanceOf.get(value);
-  if (found === undefined || !preset.timesInput) return found;
-  return k.mul(value, found, `r.${value}`);
+  if (found === undefined || preset.result === 'as it is') return found;
+  if (preset.result === 'times input') return k.mul(value, found, `r.${value}`);
+  return addGradCam(k, value, found, asked, `r.${asked}`);
 }

@@ -1,10 +1,20 @@
 // Presets: the named composites of the literature, each ending in the base that all share.
+import { RelcError } from '../ir/error.js';
 import type { Attrs } from '../ir/graph.js';
 import type { Composite, CompositeLine, Match, RuleChoice } from './composite.js';
-import type { RuleName } from './rules.js';
+import { chefer, signedSmall } from './formulas/quotients.js';
+import { resolved } from './resolve.js';
+import { plainName, type RuleName, ruleTable } from './rules.js';
 
-/** What relevance starts as: the target's logit, or 1. */
-export type Seed = 'logit' | 'one';
+/**
+ * What relevance starts as, at the scores z before a final softmax: the target's logit; 1 at the target; all scores;
+ * the target's logit less that of another class; or any tensor of z's shape.
+ */
+export const seeds = ['logit', 'one', 'outputs', 'contrast', 'tensor'] as const;
+export type Seed = (typeof seeds)[number];
+
+/** What is made of what arrives at the explained values. */
+export type Result = 'as it is' | 'times input' | 'grad-cam';
 
 export interface Preset {
   readonly name: string;
@@ -12,18 +22,16 @@ export interface Preset {
   readonly source: string;
   readonly composite: Composite;
   readonly seed: Seed;
-  /** Put before the names of relevances. */
-  readonly prefix: string;
-  /** Multiply what arrives at the input by the input. */
-  readonly timesInput: boolean;
+  /** Relevance is divided among inputs; a gradient is what the output changes by. */
+  readonly quantity: 'relevance' | 'gradient';
+  readonly result: Result;
 }
 
-const choose = (rule: RuleName, params: Attrs = {}): RuleChoice => ({ rule, params });
+/** Put before the names of relevances and of gradients. */
+export const prefixes = { relevance: 'r.', gradient: 'g.' } as const;
 
-/** The stabiliser of zennit: ε = 1e-6, with the sign of z. */
-const signed: Attrs = { eps: 1e-6, denominator: 'signed' };
-/** The stabiliser of Chefer et al.: 1e-9 and no bias in the denominator. */
-const chefer: Attrs = { eps: 1e-9, denominator: 'chefer' };
+const choose = (rule: RuleName, params?: Attrs): RuleChoice =>
+  params === undefined ? { rule } : { rule, params };
 
 const line = (name: string, match: Match, choice: RuleChoice): CompositeLine => [name, match, choice];
 
@@ -31,19 +39,23 @@ const line = (name: string, match: Match, choice: RuleChoice): CompositeLine => 
  * The base: rules on which the literature agrees. Products of activations, softmax, exponentials and divisions have
  * no single answer and are not in it: a composite names them, or compile refuses.
  */
-export const base: Composite = [
-  line('preprocessing', { kind: 'preprocess' }, choose('pass')),
-  line('structure', { kind: 'route' }, choose('route')),
-  line('activation', { kind: 'activation' }, choose('pass')),
-  line('constant product', { kind: 'scale' }, choose('pass')),
-  line('sum', { kind: ['add', 'mean'] }, choose('norm', signed)),
-  line('maximum', { kind: 'max' }, choose('winner')),
-];
+export const base: Composite = resolved(
+  [
+    line('preprocessing', { kind: 'preprocess' }, choose('pass')),
+    line('structure', { kind: 'route' }, choose('route')),
+    line('activation', { kind: 'activation' }, choose('pass')),
+    line('constant product', { kind: 'scale' }, choose('pass')),
+    line('sum', { kind: ['add', 'mean'] }, choose('norm')),
+    line('maximum', { kind: 'max' }, choose('winner')),
+  ],
+  ruleTable,
+);
 
-const epsilon = choose('epsilon', signed);
-const zPlus = choose('zPlus', signed);
-const alpha2Beta1 = choose('alphaBeta', { alpha: 2, beta: 1, ...signed });
-const flatFirst = line('first layer', { kind: ['conv', 'dense'], first: true }, choose('flat', signed));
+const epsilon = choose('epsilon');
+const zPlus = choose('zPlus');
+const alpha2Beta1 = choose('alphaBeta', { alpha: 2, beta: 1 });
+const affine = ['conv', 'dense'] as const;
+const flatFirst = line('first layer', { kind: affine, first: true }, choose('flat'));
 
 const convAndDense = (conv: RuleChoice, dense: RuleChoice): Composite => [
   line('convolution', { kind: 'conv' }, conv),
@@ -52,22 +64,29 @@ const convAndDense = (conv: RuleChoice, dense: RuleChoice): Composite => [
 
 /** In the `chefer` dialect every op but affine layers, sums and non-linearities is RelPropSimple. */
 const cheferSimple = choose('norm', chefer);
-const cheferLines: Composite = [
-  line(
-    'Dense, Conv',
-    { kind: ['conv', 'dense'] },
-    choose('alphaBeta', { alpha: 1, beta: 0, zeroBias: true, ...chefer }),
-  ),
+const cheferDense = choose('alphaBeta', { alpha: 1, beta: 0, zeroBias: true, ...chefer });
+
+const cheferRest = (sum: RuleName): Composite => [
   line('RelProp', { kind: ['activation', 'softmax', 'preprocess', 'scale'] }, choose('pass')),
   line('MatMul', { kind: 'product' }, cheferSimple),
-  line('Add', { op: 'add' }, choose('cheferAdd', chefer)),
+  line('Add', { op: 'add' }, choose(sum)),
   line('IndexSelect', { op: 'gather' }, cheferSimple),
   line('Cat', { op: 'concat' }, cheferSimple),
   line('pool', { kind: ['max', 'mean'] }, cheferSimple),
   line('structure', { kind: 'route' }, choose('route')),
 ];
 
+/** captum's ε-rule, also on pools, sums and batch normalization that could not be merged. */
+const captumRest: Composite = [
+  line('preprocessing', { kind: 'preprocess' }, choose('pass')),
+  line('structure', { kind: 'route' }, choose('route')),
+  line('activation', { kind: 'activation' }, choose('pass')),
+  line('PropertyRule', { kind: ['scale', 'add', 'mean', 'max'] }, choose('norm', signedSmall)),
+];
+
 const everything: Composite = [line('derivative', {}, choose('gradient'))];
+
+const atRelu = (rule: RuleName): Composite => [line('ReLU', { op: 'relu' }, choose(rule)), ...everything];
 
 function preset(
   name: string,
@@ -75,16 +94,24 @@ function preset(
   source: string,
   composite: Composite,
   more: Partial<Preset> = {},
-) {
-  const defaults = { seed: 'logit', prefix: 'r.', timesInput: false } as const;
-  return { name, summary, source, composite, ...defaults, ...more };
+): Preset {
+  return {
+    name,
+    summary,
+    source,
+    composite: resolved(composite, ruleTable),
+    seed: 'logit',
+    quantity: 'relevance',
+    result: 'as it is',
+    ...more,
+  };
 }
 
-const gradients = { seed: 'one', prefix: 'g.' } as const;
+const gradients = { seed: 'one', quantity: 'gradient' } as const;
 
-const presetList: readonly Preset[] = [
+const relevancePresets: readonly Preset[] = [
   preset('epsilon', 'the ε-rule on every affine layer', 'Bach et al., 2015', [
-    line('affine', { kind: ['conv', 'dense'] }, epsilon),
+    line('affine', { kind: affine }, epsilon),
     ...base,
   ]),
   preset('epsilon-plus', 'z⁺ on convolutions, ε on dense layers', 'zennit EpsilonPlus', [
@@ -107,20 +134,92 @@ const presetList: readonly Preset[] = [
     [flatFirst, ...convAndDense(alpha2Beta1, epsilon), ...base],
   ),
   preset(
-    'chefer',
-    'the relprop layers of Transformer-Explainability',
-    'Chefer et al., CVPR 2021',
-    cheferLines,
-    {
-      seed: 'one',
-    },
+    'epsilon-gamma-box',
+    'γ on convolutions, ε on dense layers, zB on the first convolution; needs the range of the input',
+    'zennit EpsilonGammaBox',
+    [
+      line('first convolution', { kind: 'conv', first: true }, choose('zBox')),
+      ...convAndDense(choose('gamma'), epsilon),
+      ...base,
+    ],
   ),
+  preset(
+    'excitation-backprop',
+    'z⁺ on every affine layer; activations keep their derivative',
+    'Zhang et al., ECCV 2016; zennit ExcitationBackprop',
+    [
+      line('affine', { kind: affine }, zPlus),
+      line('activation', { kind: 'activation' }, choose('gradient')),
+      ...base,
+    ],
+  ),
+  preset('captum', 'the ε-rule with 1e-9 on layers, pools and sums', 'captum LRP', [
+    line('affine', { kind: affine }, choose('epsilon', signedSmall)),
+    ...captumRest,
+  ]),
+  preset(
+    'chefer',
+    'the relprop layers of Transformer-Explainability, sums per sample, one denominator a convolution',
+    'Chefer et al., CVPR 2021',
+    [line('Dense, Conv', { kind: affine }, cheferDense), ...cheferRest('chefer.add')],
+    { seed: 'one' },
+  ),
+  preset(
+    'chefer-original',
+    'the same as published: sums over the whole batch, two denominators a convolution, zB on a first one',
+    'Chefer et al., CVPR 2021',
+    [
+      line('Conv, first', { kind: 'conv', first: true }, choose('chefer.zBox')),
+      line('Conv', { kind: 'conv' }, choose('chefer.conv')),
+      line('Dense', { kind: 'dense' }, cheferDense),
+      ...cheferRest('chefer.addBatch'),
+    ],
+    { seed: 'one' },
+  ),
+];
+
+const gradientPresets: readonly Preset[] = [
   preset('gradient', 'the derivative of the target', 'Simonyan et al., 2013', everything, gradients),
   preset('gradient-times-input', 'the derivative times the input', 'Shrikumar et al., 2016', everything, {
     ...gradients,
-    timesInput: true,
+    result: 'times input',
   }),
+  preset(
+    'guided-backprop',
+    'the derivative, negative parts cut at every ReLU',
+    'Springenberg et al., 2014; zennit GuidedBackprop',
+    atRelu('guided'),
+    gradients,
+  ),
+  preset(
+    'deconvnet',
+    'the transposed network, with a ReLU on the way back',
+    'Zeiler and Fergus, ECCV 2014; zennit DeconvNet',
+    atRelu('deconv'),
+    gradients,
+  ),
+  preset(
+    'grad-cam',
+    'the channels of one layer, weighted by their mean derivative, at the size of the input',
+    'Selvaraju et al., ICCV 2017',
+    everything,
+    { ...gradients, result: 'grad-cam' },
+  ),
 ];
 
 /** All presets by name, in the order in which they are listed to users. */
-export const presets: ReadonlyMap<string, Preset> = new Map(presetList.map((entry) => [entry.name, entry]));
+export const presets: ReadonlyMap<string, Preset> = new Map(
+  [...relevancePresets, ...gradientPresets].map((entry) => [entry.name, entry]),
+);
+
+/** @throws RelcError RELC3003 with the names there are; `EpsilonPlus`, `epsilonPlus` and `epsilon-plus` are one name */
+export function presetNamed(name: string): Preset {
+  const wanted = plainName(name);
+  const preset = presets.get(name) ?? [...presets.values()].find((own) => plainName(own.name) === wanted);
+  if (preset !== undefined) return preset;
+  throw new RelcError(
+    'RELC3003',
+    `no preset is called '${name}'`,
+    `presets: ${[...presets.keys()].join(', ')}`,
+  );
+}

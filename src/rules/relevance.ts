@@ -13,7 +13,9 @@ import {
   type Surroundings,
 } from './composite.js';
 import { rulePrefix } from './dialect.js';
-import { ruleTable } from './rules.js';
+import { affineOps } from './formulas/linear.js';
+import { resolved } from './resolve.js';
+import { type RuleTable, ruleTable } from './rules.js';
 
 export interface RelevanceRequest {
   /** Put before the names of relevances: `r.` or `g.`. */
@@ -23,6 +25,10 @@ export interface RelevanceRequest {
   readonly seed: { readonly value: Name; readonly relevance: Name };
   /** The values that relevance is wanted at. */
   readonly wrt: readonly Name[];
+  /** What the first layers are the first after; the values that relevance is wanted at if left out. */
+  readonly inputs?: readonly Name[];
+  /** Defaults to relc's own rules. */
+  readonly rules?: RuleTable;
 }
 
 /** Which line of the composite chose the rule of a node. */
@@ -37,7 +43,6 @@ export interface RelevanceResult {
   readonly chosen: readonly ChosenRule[];
 }
 
-const affineOps = new Set(['conv', 'conv_transpose', 'einsum']);
 const preprocessing = new Set([
   'add',
   'sub',
@@ -50,24 +55,47 @@ const preprocessing = new Set([
   'cast',
 ]);
 
-/** What composites may ask about the nodes of a forward graph. */
-export function surroundingsOf(nodes: ReadonlyMap<Name, Node>, explained: readonly Name[]): Surroundings {
+/** Affine ops from which `end` is reached through no other affine op. */
+function lastLayers(nodes: ReadonlyMap<Name, Node>, end: Name | undefined): ReadonlySet<Name> {
+  const last = new Set<Name>();
+  const unmixed = new Set<Name>(end === undefined ? [] : [end]);
+  for (const node of [...nodes.values()].reverse()) {
+    if (!unmixed.has(node.name)) continue;
+    if (affineOps.has(node.op)) last.add(node.name);
+    else for (const arg of node.args) unmixed.add(arg);
+  }
+  return last;
+}
+
+/**
+ * What composites may ask about the nodes of a forward graph.
+ * @param explained  the values that first layers are the first after
+ * @param end  the value that relevance starts at
+ */
+export function surroundingsOf(
+  nodes: ReadonlyMap<Name, Node>,
+  explained: readonly Name[],
+  end?: Name,
+): Surroundings {
   const active = activeValues({ nodes });
   const preprocessed = new Set<Name>();
   const unmixed = new Set<Name>(explained);
   const first = new Set<Name>();
+  const layers = new Map<Name, number>();
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
     if (node.op === 'input') preprocessed.add(node.name);
     else if (preprocessing.has(node.op) && activeArgs.length === 1 && preprocessed.has(activeArgs[0]!)) {
       preprocessed.add(node.name);
     }
+    if (affineOps.has(node.op) && activeArgs.length === 1) layers.set(node.name, layers.size);
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
     if (!fresh) continue;
     if (affineOps.has(node.op)) first.add(node.name);
     else unmixed.add(node.name);
   }
-  return { active, preprocessed, first, traitsOf: (op) => forward[op as 'add']?.traits ?? {} };
+  const traitsOf = (op: string) => forward[op as 'add']?.traits ?? {};
+  return { active, preprocessed, first, last: lastLayers(nodes, end), layers, traitsOf };
 }
 
 /** Values between what is explained and the seed, in floating point: indices and conditions carry no relevance. */
@@ -86,10 +114,10 @@ function liveValues(nodes: ReadonlyMap<Name, Node>, request: RelevanceRequest): 
   return live;
 }
 
-function refuse(node: Node, around: Surroundings, detail: string): never {
+function refuse(node: Node, around: Surroundings, table: RuleTable, detail: string): never {
   const place = printLoc(node.loc);
   const kind = kindOf(node, around);
-  const serving = Object.entries(ruleTable)
+  const serving = Object.entries(table)
     .filter(([, rule]) =>
       node.args.every((arg, slot) => !around.active.has(arg) || !rule.unsuited(node, slot)),
     )
@@ -103,9 +131,9 @@ function refuse(node: Node, around: Surroundings, detail: string): never {
   );
 }
 
-function checkSuited(node: Node, operand: number, line: CompositeLine): void {
+function checkSuited(node: Node, operand: number, line: CompositeLine, table: RuleTable): void {
   const [name, , { rule }] = line;
-  const reason = ruleTable[rule].unsuited(node, operand);
+  const reason = table[rule]!.unsuited(node, operand);
   if (reason === undefined) return;
   throw new RelcError(
     'RELC3002',
@@ -161,11 +189,14 @@ function expectedParts(
 /**
  * Appends relevance to the forward graph in `builder`: nodes are visited in reverse; what came back to a value is
  * summed in one `accumulate`; the composite's rule is applied once for each operand that can carry relevance.
- * @throws RelcError RELC3001 where no line of the composite matches a node, RELC3002 where its rule does not suit
+ * @throws RelcError RELC3001 where no line of the composite matches a node, RELC3002 where its rule does not suit,
+ *   RELC3006 where there is no such rule
  */
 export function relevance(builder: GraphBuilder, request: RelevanceRequest): RelevanceResult {
   const nodes = new Map(builder.nodes);
-  const around = surroundingsOf(nodes, request.wrt);
+  const table = request.rules ?? ruleTable;
+  const composite = resolved(request.composite, table);
+  const around = surroundingsOf(nodes, request.inputs ?? request.wrt, request.seed.value);
   const live = liveValues(nodes, request);
   const parts = new Parts(builder, request.prefix, expectedParts(live, nodes, request.seed.value));
   const relevanceOf = new Map<Name, Name>();
@@ -179,10 +210,10 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
     const operands = node.args.flatMap((arg, slot) => (live.has(arg) ? [slot] : []));
     if (operands.length === 0) continue;
     const line =
-      chooseLine(request.composite, node, around) ?? refuse(node, around, 'the composite has no rule for it');
+      chooseLine(composite, node, around) ?? refuse(node, around, table, 'the composite has no rule for it');
     chosen.push({ node: name, line });
     for (const operand of operands) {
-      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, parts));
+      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, { parts, table }));
     }
   }
   return { relevanceOf, chosen: chosen.reverse() };
@@ -199,9 +230,9 @@ function applyRule(
   operand: number,
   total: Name,
   line: CompositeLine,
-  parts: Parts,
+  { parts, table }: { parts: Parts; table: RuleTable },
 ): Name {
-  checkSuited(node, operand, line);
+  checkSuited(node, operand, line, table);
   const [, , choice] = line;
   builder.loc = node.loc;
   return builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {

@@ -1,41 +1,87 @@
-// The rules: for each, its formula as a slow reference and as graph ops, and the ops it suits.
+// The rules: for each, its formula as a slow reference and as graph ops, the ops it suits, and what it loses.
 import type { Arithmetic } from '../ir/arithmetic.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import type { AttrSchema } from '../ir/dialect.js';
 import type { Attrs, Name, Node } from '../ir/graph.js';
 import type { TensorData } from '../ir/tensor.js';
-import { affineRules } from './affine.js';
-import { plainRules } from './plain.js';
-import type { Reference } from './reference.js';
+import { alphaBetaRules } from './formulas/alpha-beta.js';
+import { cheferAddRules } from './formulas/chefer-add.js';
+import { firstLayerRules } from './formulas/first-layer.js';
+import { gammaRules } from './formulas/gamma.js';
+import { gradientRules } from './formulas/gradients.js';
+import { proportionalRules } from './formulas/proportional.js';
+import type { Reference } from './formulas/reference.js';
+import { structuralRules } from './formulas/structural.js';
+import type { Leak, Loss } from './leaks.js';
 
-/** One application of a rule, to be written as graph ops. */
-export interface Expansion {
+/** A rule on a node of a graph that is being built. */
+export interface Application {
   readonly builder: GraphBuilder;
   readonly k: Arithmetic;
-  /** The ruled node; `node.args[operand]` is x. */
+  /** The ruled node. */
   readonly node: Node;
-  readonly operand: number;
+  /** R at the node's result. */
   readonly relevance: Name;
   readonly attrs: Attrs;
+}
+
+/** One application of a rule to one operand, to be written as graph ops. */
+export interface Expansion extends Application {
+  /** `node.args[operand]` is x. */
+  readonly operand: number;
   /** The name that the result takes. */
   readonly name: Name;
 }
+
+/** What else the rule is called: by zennit, captum, iNNvestigate, RelevancePropagation.jl. */
+export type OtherNames = readonly string[];
 
 export interface RuleDefinition {
   readonly summary: string;
   readonly equation: string;
   readonly source: string;
+  readonly knownAs?: OtherNames;
   readonly attrs: AttrSchema;
+  /** What parameters are where a composite leaves them out. */
+  readonly defaults?: Attrs;
   /** Why the rule cannot be applied to this operand, or undefined if it can. */
   unsuited(node: Node, operand: number): string | undefined;
   /** The paper's formula on dense data. */
   evaluate(reference: Reference): TensorData;
   /** The same as graph ops: modified forwards, a quotient, transposes, a product with the inputs. */
   expand(expansion: Expansion): Name;
+  /**
+   * Where relevance goes that no operand receives, each cause with its own formula; undefined where there is no
+   * formula for this op. ΣR at the result = Σ over the live operands of what they receive + Σ of all leaks.
+   */
+  leaks(loss: Loss): readonly Leak[] | undefined;
 }
 
-const rules = { ...affineRules, ...plainRules };
+/** Rules by name: what composites, the relevance pass, the dialect and the expansion look rules up in. */
+export type RuleTable = Readonly<Record<string, RuleDefinition>>;
+
+const rules = {
+  ...proportionalRules,
+  ...alphaBetaRules,
+  ...gammaRules,
+  ...firstLayerRules,
+  ...structuralRules,
+  ...gradientRules,
+  ...cheferAddRules,
+};
 
 export type RuleName = keyof typeof rules;
 
 export const ruleTable: Readonly<Record<RuleName, RuleDefinition>> = rules;
+
+/** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name. */
+export const plainName = (name: string): string => name.replace(/[^A-Za-z0-9.]/g, '').toLowerCase();
+
+/** The rule's own name for any name it is known by; undefined if there is none. */
+export function ruleNamed(name: string, table: RuleTable = ruleTable): string | undefined {
+  if (Object.hasOwn(table, name)) return name;
+  const wanted = plainName(name);
+  return Object.keys(table).find((own) =>
+    [own, ...(table[own]!.knownAs ?? [])].some((known) => plainName(known) === wanted),
+  );
+}

@@ -1,25 +1,43 @@
 // Specialization: rule lines learn what is known of their operands while it is still known what they mean.
 import { nonnegativeValues } from '../ir/analyses/signs.js';
 import type { Dialect } from '../ir/dialect.js';
-import type { Graph, Node } from '../ir/graph.js';
+import { type Graph, type Name, type Node, nodeOf } from '../ir/graph.js';
 import { graphPass } from '../ir/passes/pass.js';
-import { rulePrefix } from './dialect.js';
+import { vanishingRelevances } from './analyses/vanishing.js';
+import { isRuleLine, ruleLineOf, rulePrefix } from './dialect.js';
+import { contributing } from './formulas/linear.js';
 
-/** Rules that split x by sign: where x ≥ 0 its negative half is zero, and so are the two contractions it feeds. */
-const splitting: ReadonlySet<string> = new Set([`${rulePrefix}zPlus`, `${rulePrefix}alphaBeta`]);
+/** Rules that split x by sign: where x ≥ 0 its negative half is zero, and so are the contractions it feeds. */
+const splitting: ReadonlySet<string> = new Set(
+  ['zPlus', 'alphaBeta', 'gamma', 'chefer.conv'].map((rule) => `${rulePrefix}${rule}`),
+);
+
+/** Rules with a branch for z ≤ 0: it receives nothing where R vanishes there. */
+const branching: ReadonlySet<string> = new Set([`${rulePrefix}gamma`]);
 
 export function specializeRules(graph: Graph, dialect: Dialect): Graph {
   const nonnegative = nonnegativeValues(graph, dialect);
+  const vanishing = vanishingRelevances(graph, nonnegative);
+  const known = (node: Node) => {
+    const { z, relevance } = ruleLineOf(node);
+    const splits = splitting.has(node.op);
+    const inputs: readonly Name[] = splits
+      ? contributing(nodeOf(graph, z)).map((slot) => node.args[slot]!)
+      : [];
+    return {
+      ...(splits && inputs.every((input) => nonnegative.has(input)) ? { nonnegative: true } : {}),
+      ...(branching.has(node.op) && vanishing.has(relevance) ? { vanishing: true } : {}),
+    };
+  };
   const nodes = new Map<string, Node>();
   for (const node of graph.nodes.values()) {
-    const known = splitting.has(node.op) && nonnegative.has(node.args[node.attrs.to as number]!);
-    nodes.set(node.name, known ? { ...node, attrs: { ...node.attrs, nonnegative: true } } : node);
+    nodes.set(node.name, isRuleLine(node) ? { ...node, attrs: { ...node.attrs, ...known(node) } } : node);
   }
   return { ...graph, nodes };
 }
 
 export const specialize = graphPass(
   'specialize',
-  'tell rules that split their input by sign where it is never negative',
+  'tell rules what is known of signs, and where relevance vanishes',
   specializeRules,
 );

@@ -98,9 +98,9 @@ describe('compile takes', () => {
     explainer.dispose();
   });
 
-  it.each([...presets.keys()])('the preset %s', async (rules) => {
+  it.each([...presets.keys()].filter((name) => name !== 'grad-cam'))('the preset %s', async (rules) => {
     const params = denseParams();
-    const explainer = await compile(denseNet, { input: [null, 4], params, rules });
+    const explainer = await compile(denseNet, { input: [null, 4], params, rules, range: [-1, 1] });
     expect([explainer.rules, explainer.seed]).toEqual([rules, presets.get(rules)!.seed]);
     await expectEvaluated(explainer);
     explainer.dispose();

@@ -35,7 +35,7 @@ const manifest = { scale: [1 / 255, 0], labels: ['a', 'b', 'c', 'd', 'e'] } as c
 
 async function explained(rules: string): Promise<Explained> {
   const { model, input, params, dispose } = smallConvNet();
-  const explainer = await compile(model, { input, params, rules });
+  const explainer = await compile(model, { input, params, rules, range: [-1, 1] });
   dispose();
   const { program } = explainer.compiled;
   const { inputs } = dataFor({ graph: program.graph, drawnAs: new Map() });

@@ -18,8 +18,7 @@ import { encodeSafetensors } from '../../src/ir/safetensors.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { Composite } from '../../src/rules/composite.js';
 import { expand } from '../../src/rules/expand.js';
-import { presetNamed } from '../../src/rules/explanation.js';
-import { base } from '../../src/rules/presets.js';
+import { base, presetNamed } from '../../src/rules/presets.js';
 import { relevance } from '../../src/rules/relevance.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import {
@@ -81,7 +80,7 @@ function layerOf(op: RecordedOp): Layer {
 
 /** The preset with another α in its line for dense layers. */
 function withAlpha(alpha: number): Composite {
-  return chefer.map(([name, match, { rule, params }]) => [
+  return chefer.map(([name, match, { rule, params = {} }]) => [
     name,
     match,
     { rule, params: rule === 'alphaBeta' ? { ...params, alpha, beta: alpha - 1 } : params },

@@ -18,7 +18,7 @@ beforeAll(() => useBackend('cpu'));
 
 async function explanationOf(rules: string): Promise<Program> {
   const { model, input, params, dispose } = smallConvNet();
-  const explainer = await compile(model, { input, params, rules });
+  const explainer = await compile(model, { input, params, rules, range: [-1, 1] });
   dispose();
   return explainer.compiled.program;
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
 import { emitTypeScript } from '../../src/codegen/typescript/emit.js';
-import { targetInput } from '../../src/rules/explanation.js';
+import { targetInput } from '../../src/rules/seed.js';
 import { planOf, useBackend } from './support.js';
 
 it('a layers model of one convolution and one dense layer, by epsilon-plus', async () => {

@@ -8,7 +8,10 @@ import { canonicalize } from '../../src/ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../../src/ir/passes/common-subexpressions.js';
 import { deadCode } from '../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../src/ir/passes/fold-constants.js';
+import { joinSlices } from '../../src/ir/passes/join-slices.js';
+import { oneHot } from '../../src/ir/passes/one-hot.js';
 import type { Pass } from '../../src/ir/passes/pass.js';
+import { shareHalves } from '../../src/ir/passes/share-halves.js';
 import { simplify } from '../../src/ir/passes/simplify.js';
 import { print } from '../../src/ir/print.js';
 import { verify } from '../../src/ir/verify.js';
@@ -77,7 +80,61 @@ const chains: readonly Chain[] = [
   {
     name: 'relu, add and constants',
     graph: mixed,
-    passes: [simplify, commonSubexpressions, deadCode, foldConstants, canonicalize],
+    passes: [
+      simplify,
+      shareHalves,
+      oneHot,
+      joinSlices,
+      commonSubexpressions,
+      deadCode,
+      foldConstants,
+      canonicalize,
+    ],
+  },
+  {
+    name: 'dense layers and both their halves',
+    graph: chain(
+      (builder, previous) => {
+        const dense = (w: Name) => builder.add('einsum', [previous, w], { attrs: { eq: 'bi,ij->bj' } });
+        const sums = [dense('w'), dense('w.plus'), dense('w.minus')];
+        return builder.add('accumulate', sums);
+      },
+      (builder) => {
+        builder.add('param', [], { attrs: { key: 'w' }, type: f32(4, 4), name: 'w' });
+        builder.add('relu', ['w'], { name: 'w.plus' });
+        builder.add('negative_part', ['w'], { name: 'w.minus' });
+        return builder.add('input', [], { name: 'x', type: wide });
+      },
+    ),
+    passes: [shareHalves],
+  },
+  {
+    name: 'products of one-hot values',
+    graph: chain(
+      (builder, previous) =>
+        builder.add('mul', ['x', builder.add('einsum', [previous, 'w'], { attrs: { eq: 'bi,ij->bj' } })]),
+      (builder) => {
+        builder.add('param', [], { attrs: { key: 'w' }, type: f32(4, 4), name: 'w' });
+        builder.add('input', [], { name: 'class', type: { dtype: 'i32', shape: ['N'] } });
+        return builder.add('one_hot', ['class'], { attrs: { depth: 4 }, name: 'x' });
+      },
+    ),
+    passes: [oneHot],
+  },
+  {
+    name: 'a sum of slices, all of them disjoint',
+    graph: chain(
+      (builder, previous, index) => {
+        if (builder.nodes.size < length - 1) {
+          const [low, high] = [index, length - 3 - index];
+          return builder.add('pad', ['x'], { attrs: { low: [low], high: [high] } });
+        }
+        const parts = [...builder.nodes.keys()].filter((name) => name.startsWith('pad'));
+        return builder.add('accumulate', [...parts, previous]);
+      },
+      (builder) => builder.add('input', [], { name: 'x', type: f32(1) }),
+    ),
+    passes: [joinSlices],
   },
   {
     name: 'sums without an affine op, with constants that sink nowhere',

@@ -5,8 +5,9 @@ import { forward } from '../../src/ir/forward.js';
 import { parse } from '../../src/ir/parse.js';
 import { print } from '../../src/ir/print.js';
 import { verify } from '../../src/ir/verify.js';
-import { explain, presetNamed } from '../../src/rules/explanation.js';
+import { explain } from '../../src/rules/explanation.js';
 import type { Seed } from '../../src/rules/presets.js';
+import { presetNamed } from '../../src/rules/presets.js';
 import { dialect, lower } from './support.js';
 
 const folder = new URL('cases/', import.meta.url);

@@ -14,7 +14,7 @@ import {
 } from '../../src/rules/composite.js';
 import { presets } from '../../src/rules/presets.js';
 import { surroundingsOf } from '../../src/rules/relevance.js';
-import { ruleTable } from '../../src/rules/rules.js';
+import { type RuleName, ruleTable } from '../../src/rules/rules.js';
 
 /** One node a line, each of the kind its comment says. */
 const text = `graph @kinds {
@@ -152,8 +152,8 @@ describe('presets', () => {
     composite.map(([line, , choice]) => [`${name}: ${line}`, choice] as const),
   );
 
-  it.each(lines)('%s states parameters its rule has', (_title, { rule, params }) => {
-    const { attrs } = ruleTable[rule];
+  it.each(lines)('%s states parameters its rule has', (_title, { rule, params = {} }) => {
+    const { attrs } = ruleTable[rule as RuleName];
     const needed = Object.entries(attrs).filter(([, kind]) => !kind.endsWith('?'));
     expect(Object.keys(params).every((name) => name in attrs)).toBe(true);
     expect(needed.every(([name]) => name in params)).toBe(true);

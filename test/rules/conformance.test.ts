@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluateAll } from '../../src/ir/evaluate.js';
-import { presetNamed } from '../../src/rules/explanation.js';
+import { presetNamed } from '../../src/rules/presets.js';
 import { cheferLayers, oursUnder } from './conformance/chefer-layers.js';
 import { batchNorm, clone, denominators, differences, sums } from './conformance/differences.js';
 import { captum, zennit } from './conformance/expressions.js';

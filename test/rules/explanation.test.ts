@@ -4,7 +4,8 @@ import { forward } from '../../src/ir/forward.js';
 import { type Graph, nodesWithOp } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { tensor, type Weights } from '../../src/ir/tensor.js';
-import { explain, presetNamed } from '../../src/rules/explanation.js';
+import { explain } from '../../src/rules/explanation.js';
+import { prefixes, presetNamed } from '../../src/rules/presets.js';
 import { dialect, exact, explained, noWeights, relativeError } from './support.js';
 
 const graphOf = (lines: readonly string[], returned = '%y') =>
@@ -66,7 +67,7 @@ describe('the seed', () => {
     const start = (name: string, seed?: 'logit' | 'one') => {
       const request = { preset: presetNamed(name), ...(seed === undefined ? {} : { seed }) };
       const { nodes } = explain(linear, dialect, request).graph;
-      return nodes.get(`${request.preset.prefix}y`)!.args[0];
+      return nodes.get(`${prefixes[request.preset.quantity]}y`)!.args[0];
     };
     expect(start('epsilon')).toBe('seed.scores_at_target');
     expect(start('chefer')).toBe('seed.hot');
@@ -121,7 +122,14 @@ describe('what is explained', () => {
       '%y = add(%x, %u) : f32[N,2]',
     ]);
     const { graph: whole, notes } = explain(graph, dialect, { preset: epsilon });
-    expect(Object.keys(whole.outputs)).toEqual(['scores', 'target', 'logit', 'relevance.x', 'relevance.u']);
+    expect(Object.keys(whole.outputs)).toEqual([
+      'scores',
+      'target',
+      'logit',
+      'start',
+      'relevance.x',
+      'relevance.u',
+    ]);
     expect(notes).toEqual(['no relevance reaches input %v']);
   });
 

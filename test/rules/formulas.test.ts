@@ -246,8 +246,8 @@ describe('what only moves', () => {
 describe('cheferAdd: a·(|Σa|/(|Σa|+|Σb|)·ΣR)/Σa', () => {
   it('z = (4, −2), s = (1, −3): a = (1, −6) is turned round, b = (3, 12)', () => {
     const add = worked({ x: ['f32[N,2]', [1, 2]], y: ['f32[N,2]', [3, -4]] }, 'add(%x, %y) : f32[N,2]');
-    expectRelevance(add, 'cheferAdd', exactly, [4, 6], [-1 / 2, 3]);
-    expectRelevance(add, 'cheferAdd', exactly, [4, 6], [3 / 2, 6], 1);
+    expectRelevance(add, 'chefer.add', exactly, [4, 6], [-1 / 2, 3]);
+    expectRelevance(add, 'chefer.add', exactly, [4, 6], [3 / 2, 6], 1);
   });
 });
 

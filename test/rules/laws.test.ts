@@ -7,9 +7,11 @@ import type { Attrs, Name } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { runPasses } from '../../src/ir/passes/pass.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
-import { explain, presetNamed, targetInput } from '../../src/rules/explanation.js';
+import { explain } from '../../src/rules/explanation.js';
 import type { Preset } from '../../src/rules/presets.js';
+import { presetNamed } from '../../src/rules/presets.js';
 import type { RuleName } from '../../src/rules/rules.js';
+import { targetInput } from '../../src/rules/seed.js';
 import { specialize } from '../../src/rules/specialize.js';
 import { convNet, denseNet, type Net, type NetShape, residualNet } from './random-nets.js';
 import {
@@ -192,7 +194,7 @@ describe('sums', () => {
       for (const [op, rule] of [
         ['add', 'norm'],
         ['sub', 'norm'],
-        ['add', 'cheferAdd'],
+        ['add', 'chefer.add'],
       ] as const) {
         const [a, b] = both(`${op}(%x, %y) : f32[N,6]`, seed, rule, exactly);
         expectClose(

@@ -5,8 +5,7 @@ import type { Graph } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { type Precision, type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { Composite } from '../../src/rules/composite.js';
-import { presetNamed } from '../../src/rules/explanation.js';
-import { base } from '../../src/rules/presets.js';
+import { base, presetNamed } from '../../src/rules/presets.js';
 import {
   notebook,
   printedDense,
@@ -100,7 +99,7 @@ export function relpropOf(op: RecordedOp): Record<string, TensorData> {
 
 /** The preset with another α in its line for dense layers. */
 function withAlpha(alpha: number): Composite {
-  return chefer.map(([name, match, { rule, params }]) => [
+  return chefer.map(([name, match, { rule, params = {} }]) => [
     name,
     match,
     { rule, params: rule === 'alphaBeta' ? { ...params, alpha, beta: alpha - 1 } : params },

@@ -4,8 +4,8 @@ import { forward } from '../../src/ir/forward.js';
 import type { Attrs } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import type { CompositeLine } from '../../src/rules/composite.js';
-import { explain, presetNamed } from '../../src/rules/explanation.js';
-import { base, presets } from '../../src/rules/presets.js';
+import { explain } from '../../src/rules/explanation.js';
+import { base, presetNamed, presets } from '../../src/rules/presets.js';
 import { dialect, propagate, refusal, withRule } from './support.js';
 
 const graphOf = (lines: readonly string[], returned = '%y') =>
@@ -25,7 +25,7 @@ describe('RELC3001: no rule for an op', () => {
       'RELC3001: %y = exp : f32[N,3]  (head/exp at model.ts:31:9): the composite has no rule for it; ' +
         'it is of no kind that a composite names\n' +
         '  help: add a line to the composite, such as ["exp", {"op": "exp"}, rule]; ' +
-        'rules that would serve: pass, gradient, norm',
+        'rules that would serve: norm, pass, gradient',
     );
   });
 
@@ -34,7 +34,7 @@ describe('RELC3001: no rule for an op', () => {
     expect(error.code).toBe('RELC3001');
     expect(error.detail).toContain('%s = softmax : f32[N,3]  (attention)');
     expect(error.detail).toContain('it is of kind softmax: softmax, log-softmax');
-    expect(error.hint).toContain('rules that would serve: pass, gradient, norm');
+    expect(error.hint).toContain('rules that would serve: norm, pass, gradient');
   });
 
   it.each([
@@ -86,10 +86,17 @@ describe('RELC3002: a rule that does not suit', () => {
   const eps = { denominator: 'signed', eps: 1e-6 };
 
   it.each([
-    ['epsilon', eps, '%y = add(%x, %x) : f32[N,3]', 'it is for the input of a convolution or a dense layer'],
+    [
+      'epsilon',
+      eps,
+      '%y = relu(%x) : f32[N,3]',
+      'it is for convolutions, dense layers, sums, means and average pools',
+    ],
+    ['zBox', eps, '%y = add(%x, %x) : f32[N,3]', 'it is for the input of a convolution or a dense layer'],
+    ['guided', {}, '%y = tanh(%x) : f32[N,3]', 'it is for relu, not for tanh'],
     ['flat', eps, '%y = relu(%x) : f32[N,3]', 'not for operand 0 of relu'],
     ['zPlus', eps, '%y = einsum(%x, %x) {eq="bi,bi->b"} : f32[N]', 'not for operand 1 of einsum'],
-    ['cheferAdd', eps, '%y = sub(%x, %x) : f32[N,3]', 'it is for sums, not for sub'],
+    ['chefer.add', eps, '%y = sub(%x, %x) : f32[N,3]', 'it is for sums, not for sub'],
     ['pass', {}, '%y = sum(%x) {axes=[1]} : f32[N]', 'sum does not keep the shape of operand 0'],
     ['route', {}, '%y = relu(%x) : f32[N,3]', 'relu does more than move elements'],
     ['winner', {}, '%y = add(%x, %x) : f32[N,3]', 'add picks no winner'],
@@ -116,9 +123,9 @@ it('RELC3002: pass where the operand has another shape than the result', () => {
 
 describe('RELC3003: unknown presets', () => {
   it('lists those there are', () => {
-    const error = refusal(() => presetNamed('epsilonplus'));
+    const error = refusal(() => presetNamed('epsilonminus'));
     expect(error.code).toBe('RELC3003');
-    expect(error.detail).toContain("'epsilonplus'");
+    expect(error.detail).toContain("'epsilonminus'");
     expect(error.hint).toBe(`presets: ${[...presets.keys()].join(', ')}`);
   });
 });

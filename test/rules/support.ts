@@ -13,10 +13,11 @@ import { type Precision, sizeOf, type TensorData, tensor, type Weights } from '.
 import type { Composite } from '../../src/rules/composite.js';
 import { ruleDialect, rulePrefix } from '../../src/rules/dialect.js';
 import { expand } from '../../src/rules/expand.js';
-import { type ExplanationRequest, explain, targetInput } from '../../src/rules/explanation.js';
+import { type ExplanationRequest, explain } from '../../src/rules/explanation.js';
 import type { Preset } from '../../src/rules/presets.js';
 import { relevance } from '../../src/rules/relevance.js';
 import type { RuleName } from '../../src/rules/rules.js';
+import { targetInput } from '../../src/rules/seed.js';
 
 export const dialect = mergeDialects(forward, ruleDialect);
 
@@ -160,7 +161,7 @@ export function withDenominator(preset: Preset, params: Attrs): Preset {
     return denominator === undefined ? own : { ...rest, ...params };
   };
   const composite = preset.composite.map(
-    ([line, match, { rule, params: own }]) => [line, match, { rule, params: changed(own) }] as const,
+    ([line, match, { rule, params: own }]) => [line, match, { rule, params: changed(own ?? {}) }] as const,
   );
   return { ...preset, composite };
 }

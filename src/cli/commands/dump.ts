@@ -4,7 +4,7 @@ import { trace } from '../../api/model.js';
 import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
 import type { Graph } from '../../ir/graph.js';
 import { print } from '../../ir/print.js';
-import { presetNamed } from '../../rules/explanation.js';
+import { presetNamed } from '../../rules/presets.js';
 import { type Command, usageError } from '../arguments.js';
 import { write } from '../files.js';
 import { openModel, startTfjs } from '../model.js';

@@ -5,7 +5,7 @@ import { canonical, compileExplanation } from '../../api/pipeline.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
-import { presetNamed } from '../../rules/explanation.js';
+import { presetNamed } from '../../rules/presets.js';
 import type { ChosenRule } from '../../rules/relevance.js';
 import type { Command } from '../arguments.js';
 import { openModel, startTfjs } from '../model.js';

@@ -1,7 +1,6 @@
 // relc rules: the presets, their tables, and what each rule computes.
 import { printChoice, printMatch } from '../../rules/composite.js';
-import { presetNamed } from '../../rules/explanation.js';
-import { base, type Preset, presets } from '../../rules/presets.js';
+import { base, type Preset, presetNamed, presets } from '../../rules/presets.js';
 import { ruleTable } from '../../rules/rules.js';
 import type { Command } from '../arguments.js';
 import { styled, type Terminal, table } from '../terminal.js';
@@ -16,7 +15,7 @@ function printPreset(terminal: Terminal, preset: Preset): void {
     return [`  ${baseLines.has(line) ? 'base: ' : ''}${name}`, printMatch(match), printChoice(choice)];
   });
   terminal.out(table([['  line', 'matches', 'rule'], ...rows]));
-  if (preset.timesInput) terminal.out('  the result is multiplied by the input');
+  if (preset.result === 'times input') terminal.out('  the result is multiplied by the input');
   terminal.out('');
 }
 
@@ -39,9 +38,11 @@ export const rulesCommand: Command = {
       return;
     }
     for (const preset of shown) printPreset(terminal, preset);
-    const used = new Set(shown.flatMap((preset) => preset.composite.map(([, , choice]) => choice.rule)));
+    const used = new Set<string>(
+      shown.flatMap((preset) => preset.composite.map(([, , choice]) => choice.rule)),
+    );
     const rows = Object.entries(ruleTable)
-      .filter(([name]) => used.has(name as keyof typeof ruleTable))
+      .filter(([name]) => used.has(name))
       .map(([name, rule]) => [name, rule.equation, rule.source]);
     terminal.out(table([['rule', 'relevance of x', 'source'], ...rows]));
   },

@@ -38,7 +38,8 @@ export interface Elementwise {
   readonly result?: Dtype;
   readonly operand?: Dtype;
   readonly kernel?: string;
-  readonly tfjs: string | Spelling;
+  /** null where the op never reaches a target. */
+  readonly tfjs: string | Spelling | null;
 }
 
 const identity = (v: number) => v;
@@ -48,6 +49,11 @@ function inferElementwise(spec: Elementwise, args: readonly TensorType[]): Tenso
   const dtype = spec.operand ?? args[0]!.dtype;
   for (const [index] of args.entries()) expectDtype(args[index]!, index, dtype);
   return { dtype: spec.result ?? dtype, shape: args[0]!.shape };
+}
+
+function spellingOf({ tfjs, attrs = {} }: Elementwise): Pick<OpDefinition, 'tfjs'> {
+  if (tfjs === null) return {};
+  return { tfjs: typeof tfjs === 'string' ? spelled(tfjs, ...Object.keys(attrs)) : tfjs };
 }
 
 /** The entry of an op that works on one element of each operand. */
@@ -71,7 +77,7 @@ export function elementwise(spec: Elementwise): OpDefinition {
     },
     ...(derivatives ? { vjp: (context) => chainRule(derivatives, context) } : {}),
     ...(kernel ? { kernel } : {}),
-    tfjs: typeof spec.tfjs === 'string' ? spelled(spec.tfjs, ...Object.keys(spec.attrs ?? {})) : spec.tfjs,
+    ...spellingOf(spec),
   };
 }
 

@@ -41,3 +41,21 @@ export function stabilisedQuotient(
       return z === 0 ? 0 : round(r / z);
   }
 }
+
+/** den(z) − z in closed form, so that r / den(z) keeps that much of each unit of its result. */
+export function stabiliserOf(z: number, mode: string, epsilon: number): number {
+  switch (mode as DenominatorMode) {
+    case 'signed':
+      return z >= 0 ? epsilon : -epsilon;
+    case 'clip':
+      return z >= 0 ? Math.max(epsilon - z, 0) : Math.min(-epsilon - z, 0);
+    case 'plain':
+      return epsilon;
+    case 'chefer':
+      return z === -epsilon ? 2 * epsilon : epsilon;
+    case 'zero-only':
+      return z === 0 ? epsilon : 0;
+    case 'exact':
+      return 0;
+  }
+}

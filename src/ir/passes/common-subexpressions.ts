@@ -6,7 +6,8 @@ import { printType } from '../type.js';
 import { graphPass } from './pass.js';
 import { rewrite } from './rewrite.js';
 
-function keyOf(node: Node): string {
+/** What a node computes, as a text: equal for equal op, operands, attributes and type. */
+export function computationKey(node: Node): string {
   const attrs = Object.keys(node.attrs)
     .sort()
     .map((name) => [name, node.attrs[name]]);
@@ -17,7 +18,7 @@ export function mergeCommonSubexpressions(graph: Graph, dialect: Dialect): Graph
   const first = new Map<string, Name>();
   return rewrite(graph, dialect, (node) => {
     if (node.op === 'input') return undefined;
-    const key = keyOf(node);
+    const key = computationKey(node);
     const known = first.get(key);
     if (known === undefined) first.set(key, node.name);
     return known;

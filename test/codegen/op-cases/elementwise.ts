@@ -147,6 +147,7 @@ const relevance = [
     { r: 'in f32[N,3]', s: 'in f32[N,3]', t: 'in f32[N,3]' },
     'accumulate(%r, %s, %t) : f32[N,3]',
   ),
+  opCase('batch total', x('f32[N,3]'), 'batch_total(%x) : f32[N,3]'),
   opCase('accumulate of one', { r: 'in f32[N,3]' }, '%s = exp(%r) : f32[N,3]', 'accumulate(%s) : f32[N,3]'),
   opCase(
     'accumulate with a constant',

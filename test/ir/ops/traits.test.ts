@@ -60,7 +60,10 @@ function changedBy(
 }
 
 describe('elementwise: an output element depends on the same place of each operand alone', () => {
-  const attrsOf: Readonly<Record<string, Case['attrs']>> = { quotient: { mode: 'signed', eps: 0.1 } };
+  const attrsOf: Readonly<Record<string, Case['attrs']>> = {
+    quotient: { mode: 'signed', eps: 0.1 },
+    stabiliser: { mode: 'signed', eps: 0.1 },
+  };
   it.each(opsWith('elementwise'))('%s', (op) => {
     const attrs = casesOf(op)[0]?.attrs ?? attrsOf[op];
     const { operands } = forward[op];
@@ -77,11 +80,16 @@ describe('elementwise: an output element depends on the same place of each opera
     }
   });
 
-  it('is what all ops do that take any one shape, but for casts', () => {
+  it('is what all ops do that take any one shape, but for sums over the batch', () => {
     const one = uniform([2, 3], 1, 0.1, 0.4);
     const works = (Object.keys(forward) as ForwardOp[]).filter((op) => {
       const { attrs = {}, operands } = forward[op];
-      if (operands.length === 0 || Object.values(attrs).some((kind) => !kind.endsWith('?'))) return false;
+      if (
+        op === 'batch_total' ||
+        operands.length === 0 ||
+        Object.values(attrs).some((kind) => !kind.endsWith('?'))
+      )
+        return false;
       const args = operands.map(() => one);
       try {
         return apply(op, args).shape.join() === '2,3';

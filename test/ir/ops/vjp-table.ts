@@ -163,6 +163,7 @@ const elementwise = {
   gelu: unary(any('N', 3)),
   prelu: binary(nonZero('N', 4), any('N', 4)),
   accumulate: [{ operands: [any('N', 3), any('N', 3), any('N', 3)] }],
+  batch_total: unary(any('N', 3)),
   select: [
     {
       operands: [
@@ -301,5 +302,6 @@ export const notDifferentiable: Partial<Record<ForwardOp, string>> = {
   argmax: discrete,
   cast: 'one of its two types is discrete',
   quotient: 'it comes from a rule: nothing differentiates relevance',
+  stabiliser: 'it is for accounts of relevance',
   max_unpool: 'it comes from a derivative: nothing differentiates twice',
 };

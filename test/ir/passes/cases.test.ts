@@ -8,13 +8,25 @@ import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.j
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
+import { joinSlices } from '../../../src/ir/passes/join-slices.js';
+import { oneHot } from '../../../src/ir/passes/one-hot.js';
 import type { Program } from '../../../src/ir/passes/pass.js';
+import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { expectClose, inputsFor, neededActiveValues } from '../support.js';
 import { printAll, readCase, runCase } from './case-file.js';
 
 const folder = new URL('../../cases/', import.meta.url);
-const passes = [simplify, commonSubexpressions, deadCode, foldConstants, canonicalize];
+const passes = [
+  simplify,
+  shareHalves,
+  oneHot,
+  joinSlices,
+  commonSubexpressions,
+  deadCode,
+  foldConstants,
+  canonicalize,
+];
 const blessing = process.env.BLESS === '1';
 
 /** Outputs agree on fresh inputs; folded weights are stored in 32 bits. */

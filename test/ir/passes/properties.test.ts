@@ -9,7 +9,10 @@ import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.j
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
+import { joinSlices } from '../../../src/ir/passes/join-slices.js';
+import { oneHot } from '../../../src/ir/passes/one-hot.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
+import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { print } from '../../../src/ir/print.js';
 import type { TensorData } from '../../../src/ir/tensor.js';
@@ -33,6 +36,9 @@ function agree(a: number, b: number, tolerance: number): boolean {
 
 const passes = [
   { pass: simplify, tolerance: 0 },
+  { pass: shareHalves, tolerance: 1e-12 },
+  { pass: oneHot, tolerance: 1e-12 },
+  { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },

@@ -4,8 +4,10 @@ import { type Graph, type Name, resolveAlias } from '../../../src/ir/graph.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
 import { type TensorData, tensor } from '../../../src/ir/tensor.js';
-import { explain, presetNamed, relevanceKey, targetInput } from '../../../src/rules/explanation.js';
-import type { Preset } from '../../../src/rules/presets.js';
+import { explain, relevanceKey } from '../../../src/rules/explanation.js';
+import { type Preset, prefixes, presetNamed } from '../../../src/rules/presets.js';
+import type { RuleName } from '../../../src/rules/rules.js';
+import { targetInput } from '../../../src/rules/seed.js';
 import { specialize } from '../../../src/rules/specialize.js';
 import { GoldenGraph, type GoldenRun, golden } from '../golden.js';
 import { dialect, lowering, noWeights, propagate, relativeError } from '../support.js';
@@ -19,7 +21,7 @@ const lower = (graph: Graph) =>
 function presetFor({ preset: name, first = [], replaced }: Expression): Preset {
   const preset = presetNamed(name);
   const own = preset.composite.map(
-    ([line, match, choice]) => [line, match, replaced?.[choice.rule] ?? choice] as const,
+    ([line, match, choice]) => [line, match, replaced?.[choice.rule as RuleName] ?? choice] as const,
   );
   return { ...preset, composite: [...first, ...own] };
 }
@@ -45,7 +47,9 @@ function posed(graph: Graph, expression: Expression, run: GoldenRun): Posed {
   const lowered = lower(explain(graph, dialect, { preset, seed, ...range }).graph);
   const asked = run.target!.map((target) => (run.seed.kind.startsWith('argmax') ? -1 : target));
   const nameOf = (value: Name) =>
-    value === 'x' ? lowered.outputs[relevanceKey('x')]! : resolveAlias(lowered, `${preset.prefix}${value}`)!;
+    value === 'x'
+      ? lowered.outputs[relevanceKey('x')]!
+      : resolveAlias(lowered, `${prefixes[preset.quantity]}${value}`)!;
   return { graph: lowered, inputs: { [targetInput]: tensor([asked.length], asked, 'i32') }, nameOf };
 }
 

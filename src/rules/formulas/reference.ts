@@ -1,9 +1,9 @@
 // What the reference evaluation of a rule works with: a node's map and its Jacobian as a dense matrix.
-import { GraphBuilder } from '../ir/builder.js';
-import { evaluateAll } from '../ir/evaluate.js';
-import { forward } from '../ir/forward.js';
-import type { Attrs, Name, Node } from '../ir/graph.js';
-import type { Precision, TensorData } from '../ir/tensor.js';
+import { GraphBuilder } from '../../ir/builder.js';
+import { evaluateAll } from '../../ir/evaluate.js';
+import { forward } from '../../ir/forward.js';
+import type { Attrs, Name, Node } from '../../ir/graph.js';
+import type { Precision, TensorData } from '../../ir/tensor.js';
 
 /** One application of a rule to concrete data. */
 export interface Reference {
@@ -80,7 +80,7 @@ export function pullBack(reference: Reference, s: TensorData): TensorData {
 }
 
 /** x_j Σ_i J[i][j] s_i, or without x where `x` is undefined. */
-export function transposed(
+export function transposedRows(
   rows: readonly Float64Array[],
   s: ArrayLike<number>,
   x: ArrayLike<number> | undefined,
@@ -100,4 +100,20 @@ export function perSample(data: ArrayLike<number>, batch: number): number[] {
     for (let i = n * size; i < (n + 1) * size; i++) sum += data[i]!;
     return sum;
   });
+}
+
+/** The smallest and the largest element of each sample, at every element of it. */
+export function perSampleRange(
+  { data }: TensorData,
+  batch: number,
+): { low: Float64Array; high: Float64Array } {
+  const size = data.length / batch;
+  const extreme = (choose: (a: number, b: number) => number) =>
+    Float64Array.from(data, (_, i) => {
+      const start = Math.floor(i / size) * size;
+      let value = data[start]!;
+      for (let j = start; j < start + size; j++) value = choose(value, data[j]!);
+      return value;
+    });
+  return { low: extreme(Math.min), high: extreme(Math.max) };
 }

@@ -1,0 +1,174 @@
+// The account of relevance: for every rule applied in a graph, what arrives, what leaves, and each leak's amount.
+import { Arithmetic } from '../ir/arithmetic.js';
+import { GraphBuilder } from '../ir/builder.js';
+import type { Dialect } from '../ir/dialect.js';
+import { activeValues, type Graph, type Name, type Node, nodeOf } from '../ir/graph.js';
+import { isRuleLine, ruleLineOf, ruleParams, rulePrefix } from './dialect.js';
+import type { Cause, Leak, Loss } from './leaks.js';
+import type { Preset } from './presets.js';
+import { type RuleTable, ruleTable } from './rules.js';
+
+/** A rule on one node, gathered from its lines: one for each operand that relevance is handed to. */
+export interface RuledNode {
+  /** The ruled value. */
+  readonly node: Node;
+  readonly rule: string;
+  readonly lines: readonly Node[];
+  /** R at the value. */
+  readonly relevance: Name;
+}
+
+/** The rules applied in a graph, in order of their lines. */
+export function ruledNodes(graph: Graph): readonly RuledNode[] {
+  const found = new Map<Name, { node: Node; rule: string; lines: Node[]; relevance: Name }>();
+  for (const line of graph.nodes.values()) {
+    if (!isRuleLine(line)) continue;
+    const { z, relevance } = ruleLineOf(line);
+    // One value may be ruled in several passes over one graph, each with its own R
+    const known = found.get(relevance);
+    if (known !== undefined) known.lines.push(line);
+    else {
+      const rule = line.op.slice(rulePrefix.length);
+      found.set(relevance, { node: nodeOf(graph, z), rule, lines: [line], relevance });
+    }
+  }
+  return [...found.values()];
+}
+
+function lossOf(
+  builder: GraphBuilder,
+  { node, lines, relevance }: RuledNode,
+  active: ReadonlySet<Name>,
+  quantity: Preset['quantity'],
+): Loss {
+  return {
+    builder,
+    k: new Arithmetic(builder),
+    node,
+    relevance,
+    attrs: ruleParams(lines[0]!.attrs),
+    live: lines.map((line) => ruleLineOf(line).operand).sort((a, b) => a - b),
+    active: node.args.flatMap((arg, slot) => (active.has(arg) ? [slot] : [])),
+    quantity,
+  };
+}
+
+/**
+ * The causes for which a rule may lose relevance at each value, known without running anything; `undefined` where
+ * there is no formula.
+ * @param graph  with rule lines
+ */
+export function expectedCauses(
+  graph: Graph,
+  dialect: Dialect,
+  { quantity, rules = ruleTable }: { quantity: Preset['quantity']; rules?: RuleTable },
+): ReadonlyMap<Name, readonly Cause[] | undefined> {
+  const builder = GraphBuilder.extending(graph, dialect);
+  const active = activeValues(graph);
+  const entries = ruledNodes(graph).flatMap((ruled) => {
+    const leaks = rules[ruled.rule]!.leaks(lossOf(builder, ruled, active, quantity));
+    const causes = leaks === undefined ? undefined : [...new Set(leaks.map(({ cause }) => cause))];
+    return ruled.lines.map((line) => [line.name, causes] as const);
+  });
+  return new Map(entries);
+}
+
+/** The names of outputs that an account adds for one ruled value. */
+export interface AccountEntry extends RuledNode {
+  /** Outputs, each [N]: ΣR at the value, and Σ|R|. */
+  readonly arriving: string;
+  readonly mass: string;
+  /** ΣR that all operands receive together. */
+  readonly leaving: string;
+  /** Σ of each cause's amounts; undefined where there is no formula. */
+  readonly leaks: ReadonlyMap<Cause, string> | undefined;
+}
+
+export interface Account {
+  readonly graph: Graph;
+  /** The output that holds what relevance starts with: Σ of the seed, of value ⊙ seed for gradients. */
+  readonly start: string;
+  readonly entries: readonly AccountEntry[];
+}
+
+class Bookkeeper {
+  readonly outputs: Record<string, Name> = {};
+  private readonly k: Arithmetic;
+
+  constructor(
+    builder: GraphBuilder,
+    private readonly quantity: Preset['quantity'],
+  ) {
+    this.k = new Arithmetic(builder);
+  }
+
+  /** Σ over each sample, as the output `key`. */
+  total(key: string, value: Name): string {
+    this.outputs[key] = this.k.reducePerSample('sum', value);
+    return key;
+  }
+
+  /** R, or value ⊙ gradient. */
+  weighed(value: Name, relevance: Name): Name {
+    return this.quantity === 'gradient' ? this.k.mul(value, relevance) : relevance;
+  }
+
+  /** Σ of several amounts. */
+  sum(key: string, amounts: readonly Name[]): string {
+    const totals = amounts.map((amount) => this.k.reducePerSample('sum', amount));
+    this.outputs[key] = totals.reduce((total, amount) => this.k.add(total, amount));
+    return key;
+  }
+
+  entry(ruled: RuledNode, leaks: readonly Leak[] | undefined, index: number): AccountEntry {
+    const { node, lines, relevance } = ruled;
+    const key = `account.${index}`;
+    const arrived = this.weighed(node.name, relevance);
+    const parts = lines.map((line) => this.weighed(node.args[ruleLineOf(line).operand]!, line.name));
+    return {
+      ...ruled,
+      arriving: this.total(`${key}.arriving`, arrived),
+      mass: this.total(`${key}.mass`, this.k.unary('abs', arrived)),
+      leaving: this.sum(`${key}.leaving`, parts),
+      leaks: leaks === undefined ? undefined : this.leaks(key, leaks),
+    };
+  }
+
+  private leaks(key: string, leaks: readonly Leak[]): ReadonlyMap<Cause, string> {
+    const byCause = new Map<Cause, Name[]>();
+    for (const { cause, amount } of leaks) byCause.set(cause, [...(byCause.get(cause) ?? []), amount()]);
+    return new Map(
+      [...byCause].map(([cause, amounts], index) => [cause, this.sum(`${key}.leak${index}`, amounts)]),
+    );
+  }
+}
+
+/**
+ * Appends the account of all rules to a graph of rule lines.
+ * @param seed  the value that relevance starts at, and its relevance
+ */
+export function addAccount(
+  graph: Graph,
+  dialect: Dialect,
+  {
+    seed,
+    quantity,
+    rules = ruleTable,
+  }: {
+    seed: { readonly value: Name; readonly relevance: Name };
+    quantity: Preset['quantity'];
+    rules?: RuleTable;
+  },
+): Account {
+  const builder = GraphBuilder.extending(graph, dialect);
+  builder.scope = 't.account.';
+  const active = activeValues(graph);
+  const books = new Bookkeeper(builder, quantity);
+  const start = books.total('account.start', books.weighed(seed.value, seed.relevance));
+  const entries = ruledNodes(graph).map((ruled, index) => {
+    builder.loc = ruled.node.loc;
+    const leaks = rules[ruled.rule]!.leaks(lossOf(builder, ruled, active, quantity));
+    return books.entry(ruled, leaks, index);
+  });
+  return { graph: builder.finish({ ...graph.outputs, ...books.outputs }), start, entries };
+}
