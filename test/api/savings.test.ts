@@ -10,7 +10,7 @@ import { evaluate } from '../../src/ir/evaluate.js';
 import { nodesWithOp } from '../../src/ir/graph.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { elementCount } from '../../src/ir/type.js';
-import { targetInput } from '../../src/rules/explanation.js';
+import { targetInput } from '../../src/rules/seed.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
 import { backends, relativeError, sequence, useBackend } from '../codegen/support.js';
