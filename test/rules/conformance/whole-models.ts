@@ -1,21 +1,18 @@
-// Whole models: relevance at every recorded layer, from the recorded seed, as a compiled explainer computes it.
-import { evaluateAll, type Inputs } from '../../../src/ir/evaluate.js';
-import { type Graph, type Name, resolveAlias } from '../../../src/ir/graph.js';
+// Whole models: relevance at every recorded layer, from the recorded seed, computed by a compiled explainer's graph.
+import { compileExplanation } from '../../../src/api/pipeline.js';
+import { evaluate, evaluateAll } from '../../../src/ir/evaluate.js';
+import { type Name, resolveAlias } from '../../../src/ir/graph.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
-import { type TensorData, tensor } from '../../../src/ir/tensor.js';
-import { explain, relevanceKey } from '../../../src/rules/explanation.js';
-import { type Preset, prefixes, presetNamed } from '../../../src/rules/presets.js';
+import { tensor } from '../../../src/ir/tensor.js';
+import { relevanceKey } from '../../../src/rules/explanation.js';
+import { type Preset, presetNamed, type Seed } from '../../../src/rules/presets.js';
 import type { RuleName } from '../../../src/rules/rules.js';
-import { targetInput } from '../../../src/rules/seed.js';
-import { specialize } from '../../../src/rules/specialize.js';
+import { targetInput, tensorInput } from '../../../src/rules/seed.js';
 import { GoldenGraph, type GoldenRun, golden } from '../golden.js';
-import { dialect, lowering, noWeights, propagate, relativeError } from '../support.js';
+import { dialect, relativeError } from '../support.js';
 import { captum, type Expression, type Expressions, zennit } from './expressions.js';
 import { type Comparison, type Suite, toleranceFor } from './suite.js';
-
-const lower = (graph: Graph) =>
-  runPasses({ graph, weights: noWeights }, [specialize, ...lowering], dialect).graph;
 
 /** The preset of an expression, its lines changed as the expression says. */
 function presetFor({ preset: name, first = [], replaced }: Expression): Preset {
@@ -26,47 +23,44 @@ function presetFor({ preset: name, first = [], replaced }: Expression): Preset {
   return { ...preset, composite: [...first, ...own] };
 }
 
-/** The graph of a run, what feeds its seed, and where the relevance of a value stands in it. */
-interface Posed {
-  readonly graph: Graph;
-  readonly inputs: Inputs;
-  nameOf(value: Name): Name;
-}
-
-/** Relevance from an arbitrary R at the output. */
-function posedDense(graph: Graph, preset: Preset, R: TensorData): Posed {
-  const lowered = lower(propagate(graph, preset.composite));
-  return { graph: lowered, inputs: { R }, nameOf: (value) => lowered.outputs[value]! };
-}
-
-/** An explanation of the recorded class, or of the arg-max, which must then be the recorded class. */
-function posed(graph: Graph, expression: Expression, run: GoldenRun): Posed {
-  const preset = presetFor(expression);
-  const seed = run.seed.kind.endsWith('_one') ? 'one' : 'logit';
-  const range = expression.range === undefined ? {} : { range: expression.range };
-  const lowered = lower(explain(graph, dialect, { preset, seed, ...range }).graph);
-  const asked = run.target!.map((target) => (run.seed.kind.startsWith('argmax') ? -1 : target));
-  const nameOf = (value: Name) =>
-    value === 'x'
-      ? lowered.outputs[relevanceKey('x')]!
-      : resolveAlias(lowered, `${prefixes[preset.quantity]}${value}`)!;
-  return { graph: lowered, inputs: { [targetInput]: tensor([asked.length], asked, 'i32') }, nameOf };
-}
-
 /** Batch normalization is merged into the convolution before it, unless the run says that it was not. */
 function canonical(model: GoldenGraph, run?: GoldenRun): Program {
   return runPasses(model, run?.id.endsWith('@nocanon') ? [] : [canonicalize], dialect);
 }
 
-/** Relevance at a node of the model, from the run's seed. */
-function relevanceIn(model: GoldenGraph, run: GoldenRun, expression: Expression): (node: Name) => TensorData {
-  const { graph, weights } = canonical(model, run);
-  const whole =
-    run.seed.kind === 'dense'
-      ? posedDense(graph, presetFor(expression), model.seed(run))
-      : posed(graph, expression, run);
-  const values = evaluateAll(whole.graph, dialect, { ...model.inputs(), ...whole.inputs }, weights);
-  return (node) => values.get(whole.nameOf(resolveAlias(graph, node)!))!;
+/** R at the scores as it was recorded; otherwise made from the scores. */
+function seedOf({ seed: { kind } }: GoldenRun): Seed {
+  if (kind === 'dense') return 'tensor';
+  return kind.endsWith('_one') ? 'one' : 'logit';
+}
+
+/** The recorded class of each sample; −1 where it is the arg-max, which must then be the recorded class. */
+function classesOf(run: GoldenRun, samples: number): readonly number[] {
+  const byArgmax = run.target == null || run.seed.kind.startsWith('argmax');
+  return byArgmax ? new Array<number>(samples).fill(-1) : run.target;
+}
+
+/** Relevance at the nodes asked for, by a compiled explainer. */
+function relevanceAt(model: GoldenGraph, run: GoldenRun, expression: Expression, nodes: readonly Name[]) {
+  const { range } = expression;
+  const { program } = compileExplanation(
+    { program: canonical(model, run), stages: new Map() },
+    {
+      preset: presetFor(expression),
+      seed: seedOf(run),
+      relevanceOf: nodes,
+      ...(range === undefined ? {} : { range }),
+    },
+  );
+  const inputs = model.inputs();
+  const classes = classesOf(run, inputs.x!.shape[0]!);
+  const seeded = {
+    ...inputs,
+    [targetInput]: tensor([classes.length], classes, 'i32'),
+    ...(seedOf(run) === 'tensor' ? { [tensorInput]: model.seed(run) } : {}),
+  };
+  const found = evaluate(program.graph, dialect, seeded, program.weights);
+  return (node: Name) => found[relevanceKey(node)]!;
 }
 
 const baseName = ({ id }: GoldenRun) => id.replace(/@.*$/, '');
@@ -75,8 +69,8 @@ const baseName = ({ id }: GoldenRun) => id.replace(/@.*$/, '');
 function comparisons(model: GoldenGraph, run: GoldenRun, expressions: Expressions): Comparison[] {
   const expression = expressions[baseName(run)];
   if (expression === undefined) throw new Error(`nothing here says ${run.id}`);
-  const relevanceOf = relevanceIn(model, run, expression);
   const { x_f64: precise, ...layers } = run.relevance;
+  const relevanceOf = relevanceAt(model, run, expression, Object.keys(layers));
   return Object.entries(layers).map(([node, key]) => {
     const recorded = model.recorded(node, node === 'x' ? precise! : key);
     const error = relativeError(relevanceOf(node).data, recorded.data);
