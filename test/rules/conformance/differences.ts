@@ -75,10 +75,10 @@ export function differences(): readonly Difference[] {
     {
       name: 'Denominators of Conv2d',
       sentence:
-        `Conv2d divides each half of the αβ-rule by its own denominator: in \`conv4ch_a1\` that makes ΣR at the ` +
-        `input ${short(divided.there)} times ΣR at the output. The preset \`chefer\` divides both halves by their ` +
-        `sum, which makes it ${short(divided.here)} times. The original is here as \`chefer.conv\`, by which the ` +
-        'runs of the table are judged.',
+        `Conv2d divides each half of the αβ-rule by its own denominator: in \`conv4ch_a1\`, ΣR at the input is ` +
+        `${short(divided.there)} times ΣR at the output. The preset \`chefer\` divides both halves by their sum, ` +
+        `so that ΣR stays as it is (${short(divided.here)} times). The original is here as \`chefer.conv\`, by ` +
+        'which the runs of the table are judged.',
     },
     {
       name: 'BatchNorm2d',

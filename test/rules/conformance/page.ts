@@ -59,9 +59,9 @@ A tensor passes when its largest error is at most max(1e-5, 10 × the peer's own
 recorded value. The peer's rounding error is that of its run in 32 bits against its run in 64; the relevance of the
 input is compared with the latter where it was recorded. What is not a number never passes.
 
-Whole models are computed by the graph of a compiled explainer, after all passes; single layers by the expansion of their
-rule and by its formula on a dense Jacobian, and the larger error counts. The reference evaluator computes in 64 bits, or in 32
-where the peer's arithmetic has to be followed: Chefer et al.'s 1e-9 lies below what 32 bits resolve.
+Whole models are computed by the graph of a compiled explainer, after all passes; single layers by the expansion of
+their rule and by its formula on a dense Jacobian, and the larger error counts. The reference evaluator computes in 64
+bits, or in 32 where the peer's arithmetic has to be followed: Chefer et al.'s 1e-9 lies below what 32 bits resolve.
 `;
 
 /** The page. */
