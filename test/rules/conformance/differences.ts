@@ -49,43 +49,49 @@ export interface Difference {
 
 const short = (value: number) => String(Number(value.toPrecision(3)));
 
+function cloneSentence(): string {
+  const { zeros, sizes, sums: sum } = clone();
+  return (
+    'Clone computes x ⊙ Σ Rᵢ/x and so drops what comes back to an exact zero of x; here a value used several times ' +
+    `receives Σ Rᵢ. In \`clone3\`, ${zeros} of ${sizes} elements are zero: of ΣR = ${short(sum.seed)} ours keeps ` +
+    `${short(sum.here)}, the recording ${short(sum.there)}. All other elements agree. The same holds for the ` +
+    "notebook's Clone: for x = (0, 1, −2) and R = 3, 4 it gives (0, 7, 7), ours (7, 7, 7)."
+  );
+}
+
+function sumsSentence(): string {
+  return (
+    'Add renormalises by sums over the whole batch, so that what a sample gets depends on the others: the first ' +
+    `sample of \`add_batch2\` is off by ${short(sums().there)} of its largest value from the same sample alone. ` +
+    '`chefer.add` sums over one sample and is off by less than 1e-6. The original is here as `chefer.addBatch`, by ' +
+    'which the runs of the table are judged.'
+  );
+}
+
+function denominatorsSentence(): string {
+  const { there, here } = denominators();
+  return (
+    'Conv2d divides each half of the αβ-rule by its own denominator: in `conv4ch_a1`, ΣR at the input is ' +
+    `${short(there)} times ΣR at the output. The preset \`chefer\` divides both halves by their sum, so that ΣR ` +
+    `stays as it is (${short(here)} times). The original is here as \`chefer.conv\`, by which the runs of the table ` +
+    'are judged.'
+  );
+}
+
+function batchNormSentence(): string {
+  return (
+    'BatchNorm2d computes R·xw / (xw + 1e-9), with a weight w that divides by √(variance² + ε) where √(variance + ε) ' +
+    'was meant. As w cancels, that is R but for the last digits, and so it is here: `pass`, off by ' +
+    `${batchNorm().off.toPrecision(1)} of the largest value in \`batchnorm\`.`
+  );
+}
+
 /** Every difference with its figures, for readers. */
 export function differences(): readonly Difference[] {
-  const cloned = clone();
-  const summed = sums();
-  const divided = denominators();
   return [
-    {
-      name: 'Clone',
-      sentence:
-        `Clone computes x ⊙ Σ Rᵢ/x and so drops what comes back to an exact zero of x; here a value used several ` +
-        `times receives Σ Rᵢ. In \`clone3\`, ${cloned.zeros} of ${cloned.sizes} elements are zero: of ΣR = ` +
-        `${short(cloned.sums.seed)} ours keeps ${short(cloned.sums.here)}, the recording ` +
-        `${short(cloned.sums.there)}. All other elements agree. The same holds for the notebook's Clone: for ` +
-        'x = (0, 1, −2) and R = 3, 4 it gives (0, 7, 7), ours (7, 7, 7).',
-    },
-    {
-      name: 'Add in a batch',
-      sentence:
-        `Add renormalises by sums over the whole batch, so that what a sample gets depends on the others: the first ` +
-        `sample of \`add_batch2\` is off by ${short(summed.there)} of its largest value from the same sample alone. ` +
-        `\`chefer.add\` sums over one sample and is off by less than 1e-6. The original is here as ` +
-        '`chefer.addBatch`, by which the runs of the table are judged.',
-    },
-    {
-      name: 'Denominators of Conv2d',
-      sentence:
-        `Conv2d divides each half of the αβ-rule by its own denominator: in \`conv4ch_a1\`, ΣR at the input is ` +
-        `${short(divided.there)} times ΣR at the output. The preset \`chefer\` divides both halves by their sum, ` +
-        `so that ΣR stays as it is (${short(divided.here)} times). The original is here as \`chefer.conv\`, by ` +
-        'which the runs of the table are judged.',
-    },
-    {
-      name: 'BatchNorm2d',
-      sentence:
-        'BatchNorm2d computes R·xw / (xw + 1e-9), with a weight w that divides by √(variance² + ε) where √(variance ' +
-        '+ ε) was meant. As w cancels, that is R but for the last digits, and so it is here: `pass`, off by ' +
-        `${batchNorm().off.toPrecision(1)} of the largest value in \`batchnorm\`.`,
-    },
+    { name: 'Clone', sentence: cloneSentence() },
+    { name: 'Add in a batch', sentence: sumsSentence() },
+    { name: 'Denominators of Conv2d', sentence: denominatorsSentence() },
+    { name: 'BatchNorm2d', sentence: batchNormSentence() },
   ];
 }
