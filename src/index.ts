@@ -1,7 +1,14 @@
 // The public API.
 export { type CompileOptions, compile } from './api/compile.js';
+export type {
+  ArrivedAmount,
+  ConservationReport,
+  Leaks,
+  NodeBalance,
+} from './api/conservation.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export type {
+  CheckOptions,
   Explainer,
   ExplainOptions,
   Explanation,
@@ -13,7 +20,7 @@ export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
 export { type Manifest, parseManifest } from './codegen/manifest.js';
 export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
-export { evaluate, evaluateAll } from './ir/evaluate.js';
+export { evaluate, evaluateAll, evaluatePaced, type PacedOptions } from './ir/evaluate.js';
 export type { Attr, Attrs, Graph, Loc, Name, Node } from './ir/graph.js';
 export { toGraphlib } from './ir/graphlib.js';
 export { parse, parseAll } from './ir/parse.js';
@@ -24,6 +31,7 @@ export type { TensorData, Weights } from './ir/tensor.js';
 export type { Dim, Dtype, Shape, TensorType } from './ir/type.js';
 export { verify } from './ir/verify.js';
 export type { Composite, CompositeLine, Match, RuleChoice } from './rules/composite.js';
+export { type Cause, causes } from './rules/leaks.js';
 export { type Preset, presets, type Seed } from './rules/presets.js';
 export type { FunctionInputs, ModelFunction, ModelResult, Params } from './trace/function.js';
 export type { InputShape, InputSpec, TypedInput } from './trace/trace.js';

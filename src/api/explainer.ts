@@ -4,14 +4,17 @@ import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
 import { Walker } from '../codegen/typescript/walk.js';
 import { RelcError } from '../ir/error.js';
+import type { PacedOptions } from '../ir/evaluate.js';
 import { type Graph, type Node, nodesWithOp } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import { type PrintOptions, print } from '../ir/print.js';
-import { sizeOf } from '../ir/tensor.js';
+import { sizeOf, type TensorData } from '../ir/tensor.js';
 import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { targetInput } from '../rules/seed.js';
+import { checkConservation, expectOneSample } from './check.js';
+import type { ConservationReport } from './conservation.js';
 import { type Compiled, dialect, type StageName } from './pipeline.js';
 import { expectSeed } from './seed.js';
 
@@ -35,6 +38,9 @@ export interface ExplainOptions {
   /** What relevance starts as: the target's logit, or 1. Defaults to the preset's. */
   readonly seed?: Seed;
 }
+
+/** A check takes a while: it can be watched and stopped. */
+export interface CheckOptions extends ExplainOptions, PacedOptions {}
 
 export interface Explanation {
   /** The model's output, [N, …]. */
@@ -132,12 +138,31 @@ function bindInputs(
   }
 }
 
+/** A program for one seed, its weights on a backend. */
+interface Running {
+  readonly compiled: Compiled;
+  readonly walker: Walker;
+}
+
+/** What tensors hold, on the host; they are disposed of. */
+async function takeHome(tensors: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, TensorData>> {
+  try {
+    const read = Object.entries(tensors).map(async ([key, tensor]): Promise<[string, TensorData]> => {
+      const dtype = tensor.dtype === 'int32' ? 'i32' : tensor.dtype === 'bool' ? 'bool' : 'f32';
+      return [key, { dtype, shape: tensor.shape, data: await tensor.data() }];
+    });
+    return Object.fromEntries(await Promise.all(read));
+  } finally {
+    tf.dispose(tensors);
+  }
+}
+
 export class Explainer {
   /** Every stage's graph by name, for the compiled seed; `stages.get('relevance')!.print()`. */
   readonly stages: ReadonlyMap<StageName, Stage>;
   /** What to know: a softmax taken off for the seed, inputs that no relevance reaches. */
   readonly notes: readonly string[];
-  private readonly running = new Map<Seed, Walker>();
+  private readonly running = new Map<Seed, Running>();
   private disposed = false;
 
   /** Use {@link compile}. */
@@ -178,15 +203,40 @@ export class Explainer {
     input: InputValue | Readonly<Record<string, InputValue>>,
     options: ExplainOptions = {},
   ): Promise<Explanation> {
-    if (this.disposed)
-      throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
-    const given = this.byName(input);
-    const seed = expectSeed(options.seed ?? this.seed);
-    const feed: Record<string, tf.Tensor> = {};
+    const { seed, feed } = this.bound(input, options);
     try {
-      bindInputs(this.inputs, given, feed);
-      feed[targetInput] = this.targetsFor(options.target, feed);
-      return await this.read(this.runner(seed).run(feed));
+      return await this.read(this.runner(seed).walker.run(feed));
+    } finally {
+      tf.dispose(feed);
+    }
+  }
+
+  /**
+   * Accounts for the relevance of one sample: what arrives at each node, what leaves it, and where the rest goes, each
+   * cause by a formula of its own. Runs in f64 on the host, slowly and plainly, beside the compiled explainer.
+   * @param input  one sample, as `explain` takes it
+   * @throws RelcError as `explain`, RELC4002 also for a batch; the signal's reason where it aborts
+   */
+  async check(
+    input: InputValue | Readonly<Record<string, InputValue>>,
+    options: CheckOptions = {},
+  ): Promise<ConservationReport> {
+    const { seed, feed } = this.bound(input, options);
+    try {
+      expectOneSample(feed[targetInput]!.size);
+      const { compiled, walker } = this.runner(seed);
+      const outputs = await takeHome(walker.run(feed));
+      const { onProgress, signal } = options;
+      return await checkConservation(
+        compiled,
+        { inputs: await takeHome(feed), outputs },
+        {
+          rules: this.rules,
+          seed,
+          ...(onProgress === undefined ? {} : { onProgress }),
+          ...(signal === undefined ? {} : { signal }),
+        },
+      );
     } finally {
       tf.dispose(feed);
     }
@@ -195,8 +245,28 @@ export class Explainer {
   /** Frees the weights on the backend. The stages stay readable. */
   dispose(): void {
     this.disposed = true;
-    for (const walker of this.running.values()) walker.dispose();
+    for (const { walker } of this.running.values()) walker.dispose();
     this.running.clear();
+  }
+
+  /** The seed, and a tensor for each input of its program, which the caller disposes of. */
+  private bound(
+    input: InputValue | Readonly<Record<string, InputValue>>,
+    options: ExplainOptions,
+  ): { seed: Seed; feed: Record<string, tf.Tensor> } {
+    if (this.disposed)
+      throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
+    const given = this.byName(input);
+    const seed = expectSeed(options.seed ?? this.seed);
+    const feed: Record<string, tf.Tensor> = {};
+    try {
+      bindInputs(this.inputs, given, feed);
+      feed[targetInput] = this.targetsFor(options.target, feed);
+      return { seed, feed };
+    } catch (error) {
+      tf.dispose(feed);
+      throw error;
+    }
   }
 
   private byName(
@@ -238,12 +308,12 @@ export class Explainer {
   }
 
   /** The program for a seed with its weights on a backend; tfjs moves them when another one becomes current. */
-  private runner(seed: Seed): Walker {
+  private runner(seed: Seed): Running {
     const known = this.running.get(seed);
     if (known !== undefined) return known;
     const compiled = seed === this.seed ? this.compiled : this.recompile(seed);
     const { graph, weights } = runPasses(compiled.program, tfjsPasses, dialect);
-    const fresh = new Walker(planFor(graph, dialect), weights);
+    const fresh = { compiled, walker: new Walker(planFor(graph, dialect), weights) };
     this.running.set(seed, fresh);
     return fresh;
   }

@@ -11,6 +11,8 @@ import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
 import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
+import type { Weights } from '../ir/tensor.js';
+import type { Flow } from '../rules/account.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
@@ -61,6 +63,11 @@ export interface Compiled {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
+  readonly flow: Flow;
+  /** The rules that the rule lines of the stages name. */
+  readonly rules: RuleTable;
+  /** The weights of the stages before constants were folded. */
+  readonly weights: Weights;
   readonly notes: readonly string[];
 }
 
@@ -87,11 +94,11 @@ export function compileExplanation(
   const { rules = ruleTable } = request;
   const ops = dialectWith(rules);
   const all = new Map(stages);
-  const { graph, chosen, explained, notes } = explain(program.graph, ops, request);
+  const { graph, chosen, explained, flow, notes } = explain(program.graph, ops, request);
   all.set('relevance', graph);
   const passes = afterRelevance(rules);
   const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {
     all.set(pass.name as StageName, result.graph);
   });
-  return { program: lowered, stages: all, chosen, explained, notes };
+  return { program: lowered, stages: all, chosen, explained, flow, rules, weights: program.weights, notes };
 }

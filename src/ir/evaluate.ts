@@ -31,23 +31,32 @@ function given(node: Node, data: TensorData | undefined, what: string): TensorDa
   return data;
 }
 
-/**
- * The value of every node.
- * @param inputs  a tensor for each `input` node, by name; batched ones agree on N
- * @param weights  a tensor for each key of a `param` node
- * @throws RelcError RELC1009 where an input or weight is missing or of the wrong type
- */
-export function evaluateAll(
+/** What a walk over a graph tells after each node. */
+interface Step {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** The last node that uses each value; outputs are used to the end. */
+function lastUses({ nodes, outputs }: Graph): ReadonlyMap<Name, Name> {
+  const last = new Map<Name, Name>();
+  for (const node of nodes.values()) for (const arg of node.args) last.set(arg, node.name);
+  for (const name of Object.values(outputs)) last.delete(name);
+  return last;
+}
+
+/** Evaluates node by node into `values`, pausing after each; a value goes after the last use that `last` names. */
+function* walk(
   graph: Graph,
   dialect: Dialect,
-  inputs: Inputs,
-  weights: Weights,
-  precision: Precision = 'f64',
-): Map<Name, TensorData> {
+  { inputs, weights, precision }: { inputs: Inputs; weights: Weights; precision: Precision },
+  { values, last }: { values: Map<Name, TensorData>; last: ReadonlyMap<Name, Name> },
+): Generator<Step, void> {
   const batch = batchOf(graph, inputs);
   const bound = bindBatch(graph, batch);
   const samplesOf = (name: Name) => (isBatched(graph.nodes.get(name)!.type) ? batch : 1);
-  const values = new Map<Name, TensorData>();
+  const total = bound.nodes.size;
+  let done = 0;
   for (const node of bound.nodes.values()) {
     if (node.op === 'input') values.set(node.name, given(node, inputs[node.name], `input %${node.name}`));
     else if (node.op === 'param') {
@@ -61,11 +70,35 @@ export function evaluateAll(
         blaming(node, () => definition.evaluate(args, node, { precision, graph: bound, samplesOf })),
       );
     }
+    for (const arg of node.args) if (last.get(arg) === node.name) values.delete(arg);
+    done++;
+    yield { done, total };
   }
+}
+
+/**
+ * The value of every node.
+ * @param inputs  a tensor for each `input` node, by name; batched ones agree on N
+ * @param weights  a tensor for each key of a `param` node
+ * @throws RelcError RELC1009 where an input or weight is missing or of the wrong type
+ */
+export function evaluateAll(
+  graph: Graph,
+  dialect: Dialect,
+  inputs: Inputs,
+  weights: Weights,
+  precision: Precision = 'f64',
+): Map<Name, TensorData> {
+  const values = new Map<Name, TensorData>();
+  const steps = walk(graph, dialect, { inputs, weights, precision }, { values, last: new Map() });
+  while (steps.next().done !== true);
   return values;
 }
 
-/** The outputs of a graph by key. @throws as {@link evaluateAll} */
+const outputsOf = ({ outputs }: Graph, values: ReadonlyMap<Name, TensorData>): Record<string, TensorData> =>
+  Object.fromEntries(Object.entries(outputs).map(([key, name]) => [key, values.get(name)!]));
+
+/** The outputs of a graph by key; a value is freed after its last use. @throws as {@link evaluateAll} */
 export function evaluate(
   graph: Graph,
   dialect: Dialect,
@@ -73,6 +106,42 @@ export function evaluate(
   weights: Weights,
   precision: Precision = 'f64',
 ): Record<string, TensorData> {
-  const values = evaluateAll(graph, dialect, inputs, weights, precision);
-  return Object.fromEntries(Object.entries(graph.outputs).map(([key, name]) => [key, values.get(name)!]));
+  const values = new Map<Name, TensorData>();
+  const steps = walk(graph, dialect, { inputs, weights, precision }, { values, last: lastUses(graph) });
+  while (steps.next().done !== true);
+  return outputsOf(graph, values);
+}
+
+export interface PacedOptions {
+  /** Called between nodes, some times a second. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Stops the evaluation between two nodes. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long, in milliseconds, a paced evaluation holds the thread before others get a turn. */
+const turn = 40;
+
+/**
+ * The same in f64, giving way to whatever else the thread has to do.
+ * @throws as {@link evaluateAll}; the signal's reason where it aborts
+ */
+export async function evaluatePaced(
+  graph: Graph,
+  dialect: Dialect,
+  inputs: Inputs,
+  weights: Weights,
+  { onProgress, signal }: PacedOptions = {},
+): Promise<Record<string, TensorData>> {
+  const values = new Map<Name, TensorData>();
+  const state = { values, last: lastUses(graph) };
+  let since = performance.now();
+  for (const { done, total } of walk(graph, dialect, { inputs, weights, precision: 'f64' }, state)) {
+    if (done < total && performance.now() - since < turn) continue;
+    onProgress?.(done, total);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    signal?.throwIfAborted();
+    since = performance.now();
+  }
+  return outputsOf(graph, values);
 }

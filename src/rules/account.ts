@@ -8,6 +8,20 @@ import type { Cause, Leak, Loss } from './leaks.js';
 import type { Preset } from './presets.js';
 import { type RuleTable, ruleTable } from './rules.js';
 
+/** A value and its relevance. */
+export interface Position {
+  readonly value: Name;
+  readonly relevance: Name;
+}
+
+/** What flows through a graph of rule lines: from where, and to where it is read. */
+export interface Flow {
+  readonly quantity: Preset['quantity'];
+  readonly seed: Position;
+  /** By what was asked for; what relevance does not reach is left out. */
+  readonly explained: ReadonlyMap<string, Position>;
+}
+
 /** A rule on one node, gathered from its lines: one for each operand that relevance is handed to. */
 export interface RuledNode {
   /** The ruled value. */
@@ -73,22 +87,35 @@ export function expectedCauses(
   return new Map(entries);
 }
 
-/** The names of outputs that an account adds for one ruled value. */
+/** The names of outputs that an account adds for one ruled value, each [N]. */
 export interface AccountEntry extends RuledNode {
-  /** Outputs, each [N]: ΣR at the value, and Σ|R|. */
+  /** ΣR at the value, and Σ|R|. */
   readonly arriving: string;
   readonly mass: string;
   /** ΣR that all operands receive together. */
   readonly leaving: string;
   /** Σ of each cause's amounts; undefined where there is no formula. */
   readonly leaks: ReadonlyMap<Cause, string> | undefined;
+  /** Σ|·| of all that the balance adds up: what its rounding is measured by. */
+  readonly turnover: string;
+}
+
+/** A value that is explained, and the output that holds what arrives there. */
+export interface Arrival {
+  readonly asked: string;
+  readonly value: Name;
+  readonly amount: string;
+  /** Nothing goes on from there. */
+  readonly ends: boolean;
 }
 
 export interface Account {
   readonly graph: Graph;
   /** The output that holds what relevance starts with: Σ of the seed, of value ⊙ seed for gradients. */
   readonly start: string;
+  /** In order from the seed to the inputs. */
   readonly entries: readonly AccountEntry[];
+  readonly arrivals: readonly Arrival[];
 }
 
 class Bookkeeper {
@@ -102,73 +129,81 @@ class Bookkeeper {
     this.k = new Arithmetic(builder);
   }
 
-  /** Σ over each sample, as the output `key`. */
-  total(key: string, value: Name): string {
-    this.outputs[key] = this.k.reducePerSample('sum', value);
-    return key;
-  }
-
   /** R, or value ⊙ gradient. */
-  weighed(value: Name, relevance: Name): Name {
+  weighed({ value, relevance }: Position): Name {
     return this.quantity === 'gradient' ? this.k.mul(value, relevance) : relevance;
   }
 
-  /** Σ of several amounts. */
-  sum(key: string, amounts: readonly Name[]): string {
+  /** Σ of several amounts over each sample, as the output `key`. */
+  total(key: string, amounts: readonly Name[]): string {
     const totals = amounts.map((amount) => this.k.reducePerSample('sum', amount));
     this.outputs[key] = totals.reduce((total, amount) => this.k.add(total, amount));
     return key;
   }
 
+  private sizes(key: string, amounts: readonly Name[]): string {
+    return this.total(
+      key,
+      amounts.map((amount) => this.k.unary('abs', amount)),
+    );
+  }
+
   entry(ruled: RuledNode, leaks: readonly Leak[] | undefined, index: number): AccountEntry {
     const { node, lines, relevance } = ruled;
     const key = `account.${index}`;
-    const arrived = this.weighed(node.name, relevance);
-    const parts = lines.map((line) => this.weighed(node.args[ruleLineOf(line).operand]!, line.name));
+    const arrived = this.weighed({ value: node.name, relevance });
+    const parts = lines.map((line) =>
+      this.weighed({ value: node.args[ruleLineOf(line).operand]!, relevance: line.name }),
+    );
+    const byCause = leaks === undefined ? undefined : amountsByCause(leaks);
+    const lost = [...(byCause?.values() ?? [])].flat();
     return {
       ...ruled,
-      arriving: this.total(`${key}.arriving`, arrived),
-      mass: this.total(`${key}.mass`, this.k.unary('abs', arrived)),
-      leaving: this.sum(`${key}.leaving`, parts),
-      leaks: leaks === undefined ? undefined : this.leaks(key, leaks),
+      arriving: this.total(`${key}.arriving`, [arrived]),
+      mass: this.sizes(`${key}.mass`, [arrived]),
+      leaving: this.total(`${key}.leaving`, parts),
+      leaks: byCause && this.leaks(key, byCause),
+      turnover: this.sizes(`${key}.turnover`, [arrived, ...parts, ...lost]),
     };
   }
 
-  private leaks(key: string, leaks: readonly Leak[]): ReadonlyMap<Cause, string> {
-    const byCause = new Map<Cause, Name[]>();
-    for (const { cause, amount } of leaks) byCause.set(cause, [...(byCause.get(cause) ?? []), amount()]);
+  private leaks(key: string, byCause: ReadonlyMap<Cause, readonly Name[]>): ReadonlyMap<Cause, string> {
     return new Map(
-      [...byCause].map(([cause, amounts], index) => [cause, this.sum(`${key}.leak${index}`, amounts)]),
+      [...byCause].map(([cause, amounts], index) => [cause, this.total(`${key}.leak${index}`, amounts)]),
     );
   }
 }
 
-/**
- * Appends the account of all rules to a graph of rule lines.
- * @param seed  the value that relevance starts at, and its relevance
- */
+function amountsByCause(leaks: readonly Leak[]): ReadonlyMap<Cause, readonly Name[]> {
+  const byCause = new Map<Cause, Name[]>();
+  for (const { cause, amount } of leaks) byCause.set(cause, [...(byCause.get(cause) ?? []), amount()]);
+  return byCause;
+}
+
+/** Appends the account of all rules to a graph of rule lines: outputs beside those it has. */
 export function addAccount(
   graph: Graph,
   dialect: Dialect,
-  {
-    seed,
-    quantity,
-    rules = ruleTable,
-  }: {
-    seed: { readonly value: Name; readonly relevance: Name };
-    quantity: Preset['quantity'];
-    rules?: RuleTable;
-  },
+  { quantity, seed, explained }: Flow,
+  rules: RuleTable = ruleTable,
 ): Account {
   const builder = GraphBuilder.extending(graph, dialect);
   builder.scope = 't.account.';
   const active = activeValues(graph);
   const books = new Bookkeeper(builder, quantity);
-  const start = books.total('account.start', books.weighed(seed.value, seed.relevance));
-  const entries = ruledNodes(graph).map((ruled, index) => {
-    builder.loc = ruled.node.loc;
-    const leaks = rules[ruled.rule]!.leaks(lossOf(builder, ruled, active, quantity));
-    return books.entry(ruled, leaks, index);
+  const start = books.total('account.start', [books.weighed(seed)]);
+  const ruled = ruledNodes(graph);
+  const entries = ruled.map((each, index) => {
+    builder.loc = each.node.loc;
+    const leaks = rules[each.rule]!.leaks(lossOf(builder, each, active, quantity));
+    return books.entry(each, leaks, index);
   });
-  return { graph: builder.finish({ ...graph.outputs, ...books.outputs }), start, entries };
+  const goingOn = new Set(ruled.map(({ relevance }) => relevance));
+  const arrivals = [...explained].map(([asked, position], index) => ({
+    asked,
+    value: position.value,
+    amount: books.total(`account.explained${index}`, [books.weighed(position)]),
+    ends: !goingOn.has(position.relevance),
+  }));
+  return { graph: builder.finish({ ...graph.outputs, ...books.outputs }), start, entries, arrivals };
 }

@@ -5,6 +5,7 @@ import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
 import { printType } from '../ir/type.js';
+import type { Flow } from './account.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
 import { type Preset, prefixes, type Seed } from './presets.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
@@ -34,6 +35,7 @@ export interface Explanation {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
+  readonly flow: Flow;
   /** What the user should know: a softmax taken off, an input left out. */
   readonly notes: readonly string[];
 }
@@ -171,7 +173,22 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
         : 'ask for values that the output depends on',
     );
   }
-  return { graph: builder.finish(outputs), chosen: result.chosen, explained, notes };
+  const flow = {
+    quantity,
+    seed: { value: z, relevance: seed.relevance },
+    explained: reached(explained, result),
+  };
+  return { graph: builder.finish(outputs), chosen: result.chosen, explained, flow, notes };
+}
+
+/** The explained values that relevance reaches, with their relevances. */
+function reached(explained: ReadonlyMap<string, Name>, { relevanceOf }: RelevanceResult): Flow['explained'] {
+  return new Map(
+    [...explained].flatMap(([asked, value]) => {
+      const found = relevanceOf.get(value);
+      return found === undefined ? [] : [[asked, { value, relevance: found }] as const];
+    }),
+  );
 }
 
 function resultOf(

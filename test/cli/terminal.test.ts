@@ -1,6 +1,6 @@
 // What commands print: tables, styles, times, shares.
 import { describe, expect, it } from 'vitest';
-import { percent } from '../../src/cli/commands/explain.js';
+import { percent } from '../../src/api/percent.js';
 import { main } from '../../src/cli/main.js';
 import { duration, Stopwatch, styled, type Terminal, table } from '../../src/cli/terminal.js';
 

@@ -27,7 +27,8 @@ function accountOf(
     }),
   );
   const ruled = builder.finish(Object.fromEntries(lines.map((line) => [line, line])));
-  return addAccount(ruled, dialect, { seed: { value: node.name, relevance: seed }, quantity });
+  const position = { value: node.name, relevance: seed };
+  return addAccount(ruled, dialect, { seed: position, quantity, explained: new Map() });
 }
 
 /** What is left over, as a share of what was there; every sample's. */

@@ -1,6 +1,7 @@
 // relc explain: one input through one model, to a heatmap.
 import { compile, defaultRules } from '../../api/compile.js';
 import type { Explainer, Explanation, Values } from '../../api/explainer.js';
+import { percent } from '../../api/percent.js';
 import { RelcError } from '../../ir/error.js';
 import type { Seed } from '../../rules/presets.js';
 import type { Arguments, Command } from '../arguments.js';
@@ -41,13 +42,6 @@ function arrived(explanation: Explanation, seed: Seed): { start: number; total: 
   const start = seed === 'one' ? 1 : explanation.logit;
   const total = sum(explanation.relevance.data);
   return { start, total, share: total / start };
-}
-
-/** `97.3 %`, and `0.016 %` where one decimal would hide it. */
-export function percent(share: number): string {
-  if (!Number.isFinite(share)) return '–';
-  const value = 100 * share;
-  return `${Math.abs(value) >= 0.1 || value === 0 ? value.toFixed(1) : Number(value.toPrecision(2))} %`;
 }
 
 /** Four decimals, so that points stand below each other; powers of ten where nothing would be left. */

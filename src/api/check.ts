@@ -1,0 +1,101 @@
+// The check: relevance accounted for node by node on one sample, in f64, beside what the compiled explainer says.
+import type { Dialect } from '../ir/dialect.js';
+import { RelcError } from '../ir/error.js';
+import { evaluatePaced, type Inputs, type PacedOptions } from '../ir/evaluate.js';
+import { activeValues, type Name } from '../ir/graph.js';
+import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
+import { deadCode } from '../ir/passes/dead-code.js';
+import { type Program, runPasses } from '../ir/passes/pass.js';
+import { simplify } from '../ir/passes/simplify.js';
+import type { TensorData } from '../ir/tensor.js';
+import { type Account, addAccount } from '../rules/account.js';
+import { expandBy } from '../rules/expand.js';
+import { relevanceKey } from '../rules/explanation.js';
+import type { Seed } from '../rules/presets.js';
+import { targetInput } from '../rules/seed.js';
+import { type ConservationReport, reportOf } from './conservation.js';
+import { type Compiled, dialectWith } from './pipeline.js';
+
+/** One sample that was explained by the compiled program. */
+export interface Run {
+  /** What the inputs were given. */
+  readonly inputs: Inputs;
+  /** What the outputs are. */
+  readonly outputs: Readonly<Record<string, TensorData>>;
+}
+
+/** The graph of the rule lines with its account, down to ops, and no more than the check reads. */
+function accountProgram({ stages, flow, rules, weights }: Compiled): { account: Account; program: Program } {
+  const ops: Dialect = dialectWith(rules);
+  const account = addAccount(stages.get('specialize')!, ops, flow, rules);
+  const wanted = (key: string) => key.startsWith('account.') || key.startsWith(relevanceKey(''));
+  const outputs = Object.fromEntries(Object.entries(account.graph.outputs).filter(([key]) => wanted(key)));
+  const passes = [expandBy(rules), simplify, commonSubexpressions, deadCode];
+  return { account, program: runPasses({ graph: { ...account.graph, outputs }, weights }, passes, ops) };
+}
+
+/** max|a − b| over all relevances, as a share of max|b|; not a number where one of them is none. */
+function largestDifference(run: Run['outputs'], exact: Run['outputs'], keys: readonly string[]): number {
+  let [difference, largest] = [0, 0];
+  for (const key of keys) {
+    const [a, b] = [run[key]!.data, exact[key]!.data];
+    for (let i = 0; i < b.length; i++) {
+      const own = Math.abs(a[i]! - b[i]!);
+      if (!(own <= difference)) difference = own;
+      largest = Math.max(largest, Math.abs(b[i]!));
+      if (Number.isNaN(difference)) return difference;
+    }
+  }
+  return difference === 0 ? 0 : difference / largest;
+}
+
+/** Ruled nodes that multiply an activation by a constant or add one to it. */
+function leftConstants({ stages, chosen }: Compiled): readonly Name[] {
+  const graph = stages.get('canonicalize')!;
+  const active = activeValues(graph);
+  return chosen.flatMap(({ node: name, line: [line] }) => {
+    const { op, args } = graph.nodes.get(name)!;
+    const takesConstant = args.filter((arg) => active.has(arg)).length === 1;
+    const isConstantMap = op === 'batch_norm' || op === 'add' || op === 'mul';
+    return takesConstant && isConstantMap && line !== 'preprocessing' ? [name] : [];
+  });
+}
+
+/** @throws RelcError RELC4002 where there are several samples */
+export function expectOneSample(samples: number): void {
+  if (samples === 1) return;
+  throw new RelcError(
+    'RELC4002',
+    `a check takes one sample, but ${samples} were given`,
+    'check the samples of a batch one by one: each has an account of its own',
+  );
+}
+
+/** Accounts for the relevance of one sample. @throws the signal's reason where it aborts */
+export async function checkConservation(
+  compiled: Compiled,
+  run: Run,
+  { rules, seed, ...paced }: { rules: string; seed: Seed } & PacedOptions,
+): Promise<ConservationReport> {
+  const target = run.outputs.target!.data[0]!;
+  const { account, program } = accountProgram(compiled);
+  // The class that was explained: on a tie f64 might choose another
+  const chosen = { dtype: 'i32', shape: [1], data: Int32Array.of(target) } as const;
+  const inputs = { ...run.inputs, [targetInput]: chosen };
+  const values = await evaluatePaced(
+    program.graph,
+    dialectWith(compiled.rules),
+    inputs,
+    program.weights,
+    paced,
+  );
+  const keys = Object.keys(program.graph.outputs).filter((key) => !key.startsWith('account.'));
+  return reportOf(account, (key) => values[key]!.data[0]!, {
+    rules,
+    seed,
+    target,
+    quantity: compiled.flow.quantity,
+    difference: largestDifference(run.outputs, values, keys),
+    leftConstants: leftConstants(compiled),
+  });
+}
