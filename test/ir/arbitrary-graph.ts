@@ -309,6 +309,7 @@ const makers: Readonly<Record<string, Maker>> = {
     if (d.below(2) === 0) d.add(op, [like(), z], { mode: 'signed', eps: d.number() });
     else d.add(op, [like(), z, like()], { mode: 'plain' });
   },
+  stabiliser: (d, op) => d.add(op, [d.value()], { mode: 'signed', eps: d.number() }),
   accumulate: (d, op) => {
     const x = d.value();
     d.add(
