@@ -12,6 +12,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'explain one prediction, as a heatmap',
     load: async () => (await import('./commands/explain.js')).explainCommand,
   },
+  check: {
+    summary: 'account for relevance: what each node loses, and to what',
+    load: async () => (await import('./commands/check.js')).checkCommand,
+  },
   compile: {
     summary: 'write an explainer that runs without relc',
     load: async () => (await import('./commands/compile.js')).compileCommand,
@@ -39,15 +43,17 @@ ${Object.entries(commands)
   .map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}`)
   .join('\n')}
 
-relc COMMAND --help explains a command. Exit codes: 0 ok, 1 model or compile error, 2 usage or files, 70 internal.`;
+relc COMMAND --help explains a command.
+Exit codes: 0 ok, 1 model or compile error, 2 usage or files, 3 unexplained relevance, 70 internal.`;
 
-/** 0 ok · 1 model or compile error · 2 usage or files · 70 internal. */
-export type ExitCode = 0 | 1 | 2 | 70;
+/** 0 ok · 1 model or compile error · 2 usage or files · 3 unexplained relevance · 70 internal. */
+export type ExitCode = 0 | 1 | 2 | 3 | 70;
 
 const internal: ReadonlySet<ErrorCode> = new Set(['RELC1010', 'RELC4005']);
 
 function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof RelcError) || internal.has(error.code)) return 70;
+  if (error.code === 'RELC4008') return 3;
   return error.code.startsWith('RELC5') ? 2 : 1;
 }
 

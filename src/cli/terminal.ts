@@ -6,6 +6,8 @@ export interface Terminal {
   err(text: string): void;
   readonly colour: boolean;
   readonly columns: number;
+  /** Replaces the line that is in progress on standard error; left out where nobody is watching. */
+  progress?(line: string): void;
 }
 
 /** The process's own terminal. `NO_COLOR` and `FORCE_COLOR` are honoured. */
@@ -22,6 +24,7 @@ export function processTerminal(): Terminal {
     err: (text) => void stderr.write(`${text}\n`),
     colour: (env.NO_COLOR ?? '') === '' && (wanted || stdout.isTTY === true),
     columns: stdout.columns ?? 80,
+    ...(stderr.isTTY === true ? { progress: (line) => void stderr.write(`\r\u001b[2K${line}`) } : {}),
   };
 }
 
@@ -39,7 +42,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
   const numeric = widths.map((_, column) =>
-    rows.slice(1).every((row) => /^[-+]?[\d.,]*(e[-+]?\d+)?$/.test(row[column] ?? '')),
+    rows.slice(1).every((row) => /^[-+]?[\d.,]*(e[-+]?\d+)?( %)?$/.test(row[column] ?? '')),
   );
   return rows
     .map((row) =>
@@ -51,6 +54,25 @@ export function table(rows: readonly (readonly string[])[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** A bar that fills while something runs. */
+export class Progress {
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly label: string,
+  ) {}
+
+  show(done: number, total: number): void {
+    const width = 30;
+    const filled = Math.round((width * done) / total);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
+    this.terminal.progress?.(`${this.label}  ${bar}  ${Math.floor((100 * done) / total)} %`);
+  }
+
+  clear(): void {
+    this.terminal.progress?.('');
+  }
 }
 
 /** `12 ms`, `3.4 s` */
