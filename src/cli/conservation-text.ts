@@ -121,6 +121,6 @@ export function printRemarks(terminal: Terminal, report: ConservationReport, bac
     const names = leftConstants.map((name) => `%${name}`).join(', ');
     terminal.out(`constants that no layer took, with rules of their own: ${names}`);
   }
-  const share = Number.isFinite(difference) ? Number(difference.toPrecision(2)).toExponential() : difference;
+  const share = roundingText(difference, 1);
   terminal.out(`the compiled explainer (tfjs ${backend}) is within ${share} of max|R| of the account in f64`);
 }

@@ -91,6 +91,11 @@ export class Stopwatch {
     return result;
   }
 
+  /** All phases together. */
+  total(): string {
+    return duration(this.phases.reduce((sum, [, milliseconds]) => sum + milliseconds, 0));
+  }
+
   print(): string {
     return this.phases.map(([name, milliseconds]) => `${name} ${duration(milliseconds)}`).join(' · ');
   }

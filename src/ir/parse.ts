@@ -131,8 +131,10 @@ class Cursor {
   }
 }
 
+/** The place in a comment; a note behind it, or in its stead, is skipped. */
 function parseLoc(comment: string): Loc {
-  const match = /^(.*?)(?:(?:^| )at (.+))?$/.exec(comment);
+  const place = comment.replace(/(^|\s*\/\/ )[a-z]+: .*$/, '');
+  const match = /^(.*?)(?:(?:^| )at (.+))?$/.exec(place);
   const [layer, site] = [match?.[1], match?.[2]];
   return { ...(layer ? { layer } : {}), ...(site ? { site } : {}) };
 }

@@ -7,6 +7,8 @@ const outputKeyPattern = /^[A-Za-z_][A-Za-z0-9_.:/-]*$/;
 export interface PrintOptions {
   /** Append `// layer at file:line` to each node. */
   readonly locs?: boolean;
+  /** A remark on a node, `word: text`, appended as `// word: text`; the parser skips it. */
+  readonly note?: (node: Node) => string | undefined;
 }
 
 function printAttr(attr: Attr): string {
@@ -18,9 +20,9 @@ export function printNode(node: Node, options: PrintOptions = {}): string {
   const args = node.args.map((arg) => `%${arg}`).join(', ');
   const names = Object.keys(node.attrs).sort();
   const attrs = names.map((name) => `${name}=${printAttr(node.attrs[name]!)}`).join(', ');
-  const place = options.locs ? printLoc(node.loc) : '';
+  const remarks = [options.locs ? printLoc(node.loc) : '', options.note?.(node) ?? ''];
   const body = attrs === '' ? '' : ` {${attrs}}`;
-  const trail = place === '' ? '' : `  // ${place}`;
+  const trail = remarks.map((remark) => (remark === '' ? '' : `  // ${remark}`)).join('');
   return `%${node.name} = ${node.op}(${args})${body} : ${printType(node.type)}${trail}`;
 }
 

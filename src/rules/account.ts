@@ -75,7 +75,8 @@ function lossOf(
 export function expectedCauses(
   graph: Graph,
   dialect: Dialect,
-  { quantity, rules = ruleTable }: { quantity: Preset['quantity']; rules?: RuleTable },
+  { quantity }: Pick<Flow, 'quantity'>,
+  rules: RuleTable = ruleTable,
 ): ReadonlyMap<Name, readonly Cause[] | undefined> {
   const builder = GraphBuilder.extending(graph, dialect);
   const active = activeValues(graph);

@@ -136,8 +136,9 @@ async function runOne(given: Arguments, terminal: Terminal, subject: Subject): P
 type Outcome = ConservationReport | RelcError;
 
 function rowOf(rules: string, outcome: Outcome): readonly string[] {
-  if (outcome instanceof RelcError)
-    return ['-', rules, '', `${outcome.code}: ${outcome.detail}`.slice(0, 60)];
+  if (outcome instanceof RelcError) {
+    return ['-', rules, '', '', `${outcome.code}: ${outcome.detail.split(/[:;]/)[0]}`];
+  }
   const { start, arrived, causes, unexplained, ok, worst } = outcome;
   const largest = causesBySize(causes, start, 0.0005).map(
     ([cause, amount]) => `${shareText(amount, start)} ${cause}`,
@@ -175,7 +176,7 @@ async function runAll(given: Arguments, terminal: Terminal, subject: Subject): P
   } else {
     const rows = [...outcomes].map(([rules, outcome]) => rowOf(rules, outcome));
     terminal.out(table([['', 'rules', 'arrives', 'unexplained', 'goes to'], ...rows]));
-    terminal.out(styled(terminal, 'dim', subject.watch.print()));
+    terminal.out(styled(terminal, 'dim', `${subject.watch.total()} (tfjs ${subject.backend})`));
   }
   expectExplained(reports);
 }

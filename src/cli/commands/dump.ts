@@ -1,9 +1,17 @@
 // relc dump: the IR at any stage, as text.
 import { join } from 'node:path';
 import { trace } from '../../api/model.js';
-import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
+import {
+  type Compiled,
+  canonical,
+  compileExplanation,
+  dialectWith,
+  type StageName,
+  stageNames,
+} from '../../api/pipeline.js';
 import type { Graph } from '../../ir/graph.js';
-import { print } from '../../ir/print.js';
+import { type PrintOptions, print } from '../../ir/print.js';
+import { expectedCauses } from '../../rules/account.js';
 import { presetNamed } from '../../rules/presets.js';
 import { type Command, usageError } from '../arguments.js';
 import { write } from '../files.js';
@@ -17,6 +25,22 @@ function stagesAsked(after: string | undefined, withRules: boolean): readonly St
   if (reachable.includes(after as StageName)) return [after as StageName];
   const reason = stageNames.includes(after as StageName) ? 'needs --rules NAME' : 'is no stage';
   throw usageError(`--after ${after} ${reason}; stages: ${stageNames.join(', ')}, all`, dumpCommand);
+}
+
+/** Stages whose graphs have rule lines. */
+const ruledStages: ReadonlySet<StageName> = new Set(['relevance', 'specialize']);
+
+/** `leaks: biases, ε` for each rule line. */
+function leakNotes(graph: Graph, { flow, rules }: Compiled): PrintOptions {
+  const expected = expectedCauses(graph, dialectWith(rules), flow, rules);
+  return {
+    note({ name }) {
+      if (!expected.has(name)) return undefined;
+      const causes = expected.get(name);
+      if (causes === undefined) return 'leaks: no formula';
+      return `leaks: ${causes.length === 0 ? 'none' : causes.join(', ')}`;
+    },
+  };
 }
 
 export const dumpCommand: Command = {
@@ -45,6 +69,10 @@ ${stageNames.join(', ')}.`,
       value: 'DIR',
       help: 'write NN-stage.relc files there instead of printing',
     },
+    leaks: {
+      type: 'boolean',
+      help: 'append to each rule line what it may lose relevance to: biases, ε, … (relevance, specialize)',
+    },
     locs: { type: 'boolean', help: 'append the layer and call site of each node' },
     output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
     shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
@@ -52,26 +80,33 @@ ${stageNames.join(', ')}.`,
   examples: [
     'relc dump model/model.json',
     'relc dump model/model.json --rules epsilon-plus --after relevance --locs',
+    'relc dump model/model.json --rules epsilon-plus --after relevance --leaks',
     'relc dump model/model.json --rules epsilon --after all --dir dumps',
   ],
   async run(given, terminal) {
     const rules = given.text('rules');
     const asked = stagesAsked(given.text('after'), rules !== undefined);
+    if (given.flag('leaks') && !asked.some((stage) => ruledStages.has(stage))) {
+      throw usageError('--leaks is for stages with rule lines: --rules NAME --after relevance', dumpCommand);
+    }
     await startTfjs();
     const { model, options } = await openModel(given.positional(0), given.text('shape'));
     const forward = canonical(await trace(model, options));
     const output = given.text('output');
     let stages: ReadonlyMap<StageName, Graph> = forward.stages;
+    let notesOn: (graph: Graph) => PrintOptions = () => ({});
     if (rules !== undefined) {
       const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
       const compiled = compileExplanation(forward, request);
       for (const note of compiled.notes) terminal.err(`note: ${note}`);
       stages = compiled.stages;
+      if (given.flag('leaks')) notesOn = (graph) => leakNotes(graph, compiled);
     }
     const directory = given.text('dir');
     let previous = '';
     for (const name of asked) {
-      const text = print(stages.get(name)!, { locs: given.flag('locs') });
+      const graph = stages.get(name)!;
+      const text = print(graph, { locs: given.flag('locs'), ...notesOn(graph) });
       if (text === previous) {
         terminal.err(`${name} changed nothing`);
         continue;
