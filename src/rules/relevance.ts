@@ -1,4 +1,5 @@
 // The relevance pass: the backward loop that turns a forward graph into the graph of its relevance.
+import { preprocessedValues } from '../ir/analyses/preprocessed.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
@@ -38,30 +39,15 @@ export interface RelevanceResult {
 }
 
 const affineOps = new Set(['conv', 'conv_transpose', 'einsum']);
-const preprocessing = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'neg',
-  'batch_norm',
-  'reshape',
-  'transpose',
-  'cast',
-]);
 
 /** What composites may ask about the nodes of a forward graph. */
 export function surroundingsOf(nodes: ReadonlyMap<Name, Node>, explained: readonly Name[]): Surroundings {
   const active = activeValues({ nodes });
-  const preprocessed = new Set<Name>();
+  const preprocessed = preprocessedValues({ nodes });
   const unmixed = new Set<Name>(explained);
   const first = new Set<Name>();
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
-    if (node.op === 'input') preprocessed.add(node.name);
-    else if (preprocessing.has(node.op) && activeArgs.length === 1 && preprocessed.has(activeArgs[0]!)) {
-      preprocessed.add(node.name);
-    }
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
     if (!fresh) continue;
     if (affineOps.has(node.op)) first.add(node.name);
