@@ -13,7 +13,7 @@ import {
 } from '../../src/ir/type.js';
 
 /** Choices read from a list of numbers; the list shrinks, and so does what is made from it. */
-class Choices {
+export class Choices {
   private at = 0;
 
   constructor(private readonly numbers: readonly number[]) {}
