@@ -1,8 +1,10 @@
 // The check: relevance accounted for node by node on one sample, in f64, beside what the compiled explainer says.
+
+import { leftConstants } from '../ir/analyses/left-constants.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { evaluatePaced, type Inputs, type PacedOptions } from '../ir/evaluate.js';
-import { activeValues, type Name } from '../ir/graph.js';
+import type { Name } from '../ir/graph.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { type Program, runPasses } from '../ir/passes/pass.js';
@@ -49,16 +51,10 @@ function largestDifference(run: Run['outputs'], exact: Run['outputs'], keys: rea
   return difference === 0 ? 0 : difference / largest;
 }
 
-/** Ruled nodes that multiply an activation by a constant or add one to it. */
-function leftConstants({ stages, chosen }: Compiled): readonly Name[] {
-  const graph = stages.get('canonicalize')!;
-  const active = activeValues(graph);
-  return chosen.flatMap(({ node: name, line: [line] }) => {
-    const { op, args } = graph.nodes.get(name)!;
-    const takesConstant = args.filter((arg) => active.has(arg)).length === 1;
-    const isConstantMap = op === 'batch_norm' || op === 'add' || op === 'mul';
-    return takesConstant && isConstantMap && line !== 'preprocessing' ? [name] : [];
-  });
+/** Constants that canonicalization left as ops of their own, where relevance passes. */
+function ruledConstants({ stages, chosen }: Compiled): readonly Name[] {
+  const ruled = new Set(chosen.map(({ node }) => node));
+  return leftConstants(stages.get('canonicalize')!).flatMap(({ name }) => (ruled.has(name) ? [name] : []));
 }
 
 /** @throws RelcError RELC4002 where there are several samples */
@@ -96,6 +92,6 @@ export async function checkConservation(
     target,
     quantity: compiled.flow.quantity,
     difference: largestDifference(run.outputs, values, keys),
-    leftConstants: leftConstants(compiled),
+    leftConstants: ruledConstants(compiled),
   });
 }
