@@ -7,7 +7,7 @@ import { tensor } from '../../src/ir/tensor.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
 
 const folder = scratch();
-const commands = ['explain', 'compile', 'dump', 'inspect', 'rules'];
+const commands = ['explain', 'check', 'compile', 'dump', 'inspect', 'rules'];
 let model = '';
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 // The reference evaluator: what binds the batch, what is given and what is missing, which values come out.
 import { describe, expect, it } from 'vitest';
-import { batchOf, evaluate, evaluateAll } from '../../src/ir/evaluate.js';
+import { batchOf, evaluate, evaluateAll, evaluatePaced } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
 import { activeValues, bindBatch, nodeOf, nodesWithOp, usesOf } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
@@ -39,6 +39,25 @@ describe('evaluate', () => {
     expect(values.get('z')!.data[0]).toBe(tenth);
     expect(values.get('y')!.data).toBeInstanceOf(Float32Array);
     expect(evaluateAll(graph, forward, { x }, weights).get('y')!.data).toBeInstanceOf(Float64Array);
+  });
+
+  it('gives the same at a pace, tells how far it is and stops when it is told to', async () => {
+    const told: string[] = [];
+    const onProgress = (done: number, total: number) => void told.push(`${done} of ${total}`);
+    expect(await evaluatePaced(graph, forward, { x }, weights, { onProgress })).toEqual(
+      evaluate(graph, forward, { x }, weights),
+    );
+    expect(told.at(-1)).toBe(`${graph.nodes.size} of ${graph.nodes.size}`);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(evaluatePaced(graph, forward, { x }, weights, { signal })).rejects.toThrow('enough');
+    await expect(evaluatePaced(graph, forward, {}, weights)).rejects.toMatchObject({ code: 'RELC1009' });
+  });
+
+  it('keeps an output that others use, and frees the rest', () => {
+    const both = { ...graph, outputs: { z: 'z', d: 'd', again: 'z' } };
+    const results = evaluate(both, forward, { x }, weights);
+    expect(results.z).toBe(results.again);
+    expectValues(results.z!, [4, 1], [201, 403, 605, 807]);
   });
 
   it('tells an op how many samples a value holds', () => {

@@ -46,6 +46,18 @@ describe('parse(print(g)) is g', () => {
     );
   });
 
+  it('with notes, which are skipped, alone or behind places', () => {
+    const note = () => 'leaks: biases, at most // 3 %: all';
+    fc.assert(
+      fc.property(graphs, (graph) => {
+        expect(plain(parse(print(graph, { note }), forward), true)).toEqual(plain(graph, false));
+        const back = parse(print(graph, { locs: true, note }), forward);
+        expect(plain(back, true)).toEqual(plain(graph, true));
+      }),
+      { ...runs, numRuns: 50 },
+    );
+  });
+
   it('for random graphs of every op, with batches, non-finite numbers and odd strings', () => {
     const seen = new Set<string>();
     const texts = fc.sample(graphs, runs).map((graph) => {
