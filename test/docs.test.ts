@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../src/ir/error.js';
 import { denominatorModes } from '../src/ir/ops/quotient.js';
+import { causes } from '../src/rules/leaks.js';
 import { presets } from '../src/rules/presets.js';
 import { ruleTable } from '../src/rules/rules.js';
 
@@ -34,6 +35,14 @@ describe('docs/rules.md', () => {
       expect(text).toContain(`\`${name}\``);
     },
   );
+});
+
+describe('docs/conservation.md', () => {
+  const rows = [...read('docs/conservation.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, cause]) => cause);
+
+  it('explains every cause, and nothing else', () => {
+    expect([...rows].sort()).toEqual(Object.keys(causes).sort());
+  });
 });
 
 describe('links', () => {
