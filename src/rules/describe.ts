@@ -36,15 +36,14 @@ export function describeLosses(rule: RuleDefinition): string[] {
   return [`among rules: ${asRelevance}`, `as value ⊙ gradient: ${asGradient}`];
 }
 
-/** What is to know of a preset's numbers. */
+/** What is to know of a preset's numbers, where they are no shares of f(x). */
 export function describeResult({ quantity, result }: Preset): string[] {
-  const derivative = 'a derivative: it says what f(x) changes by, and shares nothing out';
-  const results = {
-    'as it is': quantity === 'gradient' ? [derivative] : [],
-    'times input': ['the derivative is multiplied by the input: the parts sum to f(x) but for biases'],
-    'grad-cam': [
-      '(Σ mean(G) · A)⁺ over the channels of one layer, at the size of the input: its sum is no share of f(x)',
-    ],
-  };
-  return results[result];
+  if (result === 'grad-cam')
+    return ['one layer’s (Σ mean(G) · A)⁺ at the size of the input, no share of f(x)'];
+  if (result === 'times input') {
+    return ['the derivative times the input: f(x) in all where f is piecewise linear and without biases'];
+  }
+  return quantity === 'gradient'
+    ? ['a derivative, which says what f(x) changes by and shares nothing out']
+    : [];
 }

@@ -43,7 +43,7 @@ export const vocabularies = [
   'Transformer-Explainability',
 ] as const;
 
-/** What else a rule of the same formula is called, by whom; denominators and their ε may differ. */
+/** What else the rule is called, by whom. Stabilisers and the treatment of biases may differ: docs/rules.md says where. */
 export type OtherNames = Readonly<Partial<Record<(typeof vocabularies)[number], readonly string[]>>>;
 
 export interface RuleDefinition {

@@ -158,7 +158,7 @@ describe('inspect and rules', () => {
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     for (const name of Object.keys(ruleTable)) expect(out).toContain(`\n${name}\n`);
     const { out: one } = await relc('rules', '--preset', 'epsilon-plus');
-    expect(one).toMatch(/also called +zennit ZPlus, iNNvestigate Alpha1Beta0Rule/);
+    expect(one).toMatch(/also called +zennit ZPlus, iNNvestigate ZPlusRule/);
     expect(one).toMatch(/parameters +denominator="signed", eps=1e-6, normScale, zeroBias/);
     expect(one).toMatch(/may lose +biases, ε, one-signed neurons/);
     expect(one).not.toContain('\nflat\n');

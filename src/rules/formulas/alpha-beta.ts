@@ -224,7 +224,7 @@ export const alphaBetaRules = {
     source: 'Montavon et al., Pattern Recognition 2017',
     knownAs: {
       zennit: ['ZPlus'],
-      iNNvestigate: ['Alpha1Beta0Rule'],
+      iNNvestigate: ['ZPlusRule', 'Alpha1Beta0Rule'],
       'RelevancePropagation.jl': ['ZPlusRule'],
     },
     attrs: { ...denominatorAttrs, ...signSplit },
