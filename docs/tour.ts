@@ -173,6 +173,14 @@ tryOp('mul', [x, data([1, 2], [5, -3])], data([1, 2], [1, 1]), [5, -6]);
 tryOp('concat', [x, data([1, 1], [9])], data([1, 3], [4, 5, 6]), [1, 2, 9], { axis: 1 });
 assert.equal(forward.concat.traits?.routes, true);
 
+// The shape rule refuses what does not fit, and says where, what it got, and what it wanted: here W₁ has a row too many.
+const misfit = (): Graph =>
+  parse(text.replace('%w1 = param() {key="w1"} : f32[2,2]', '%w1 = param() {key="w1"} : f32[3,2]'), forward);
+assert.throws(misfit, (error: Error) => {
+  say(error.message);
+  return /operand 1 is f32\[3,2\], expected/.test(error.message);
+});
+
 // ---------------------------------------------------------------------------------------------------------------------
 heading('3  The backward loop');
 
