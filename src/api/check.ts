@@ -15,7 +15,8 @@ import { expandBy } from '../rules/expand.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { targetInput } from '../rules/seed.js';
-import { type ConservationReport, reportOf } from './conservation.js';
+import { reportOf } from './balance.js';
+import type { ConservationReport } from './conservation.js';
 import { type Compiled, dialectWith } from './pipeline.js';
 
 /** One sample that was explained by the compiled program. */

@@ -1,13 +1,7 @@
 // The conservation report in a terminal: where the start goes, and which nodes lose what.
-import {
-  type ConservationReport,
-  causesBySize,
-  endingAmounts,
-  type NodeBalance,
-  roundingText,
-  shareText,
-} from '../api/conservation.js';
-import type { Cause } from '../rules/leaks.js';
+import { causesBySize, endingAmounts, roundingText, shareText } from '../api/balance.js';
+import type { ConservationReport, NodeBalance } from '../api/conservation.js';
+import type { Cause } from '../rules/causes.js';
 import { styled, type Terminal, table } from './terminal.js';
 
 /** Nodes and causes with less than this share of the start are not listed one by one. */

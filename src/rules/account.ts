@@ -3,8 +3,9 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../ir/graph.js';
+import type { Cause } from './causes.js';
 import { isRuleLine, ruleLineOf, ruleParams, rulePrefix } from './dialect.js';
-import type { Cause, Leak, Loss } from './leaks.js';
+import type { Leak, Loss } from './leaks.js';
 import type { Preset } from './presets.js';
 import { type RuleTable, ruleTable } from './rules.js';
 

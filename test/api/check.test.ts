@@ -1,8 +1,9 @@
 // The check: amounts worked by hand, causes at the nodes they belong to, and wrong rules found where they stand.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { totalArrived } from '../../src/api/balance.js';
 import { checkConservation } from '../../src/api/check.js';
-import { type ConservationReport, totalArrived } from '../../src/api/conservation.js';
+import type { ConservationReport } from '../../src/api/conservation.js';
 import { canonical, compileExplanation } from '../../src/api/pipeline.js';
 import { compile, dialect, evaluate, type Program, parse, presets } from '../../src/index.js';
 import type { Inputs } from '../../src/ir/evaluate.js';

@@ -1,12 +1,8 @@
 // relc check: accounts for the relevance of one input, node by node and cause by cause.
+
+import { causesBySize, roundingText, shareText, totalArrived } from '../../api/balance.js';
 import { compile, defaultRules } from '../../api/compile.js';
-import {
-  type ConservationReport,
-  causesBySize,
-  roundingText,
-  shareText,
-  totalArrived,
-} from '../../api/conservation.js';
+import type { ConservationReport } from '../../api/conservation.js';
 import type { Explainer } from '../../api/explainer.js';
 import { trace } from '../../api/model.js';
 import { RelcError } from '../../ir/error.js';
