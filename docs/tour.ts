@@ -271,6 +271,7 @@ say(`without biases: ${start} started, ${shown(numbers(conserved))} arrived, tog
 const account = addAccount(ruled, dialect, {
   seed: { value: 'y', relevance: 'r.y' },
   quantity: 'relevance',
+  explained: new Map([['x', { value: 'x', relevance: 'r.x' }]]),
 });
 const books = evaluate(account.graph, dialect, { x, 'r.y': seed }, weights);
 const total = (key: string) => sum(numbers(books[key]!));

@@ -1,6 +1,6 @@
 // The parts of docs/rules.md that are data: written from the tables of rules, presets, kinds and causes.
 
-import { causes } from '../src/rules/causes.js';
+import { causes } from '../src/rules/cause-names.js';
 import { kinds, printChoice, printMatch } from '../src/rules/composite.js';
 import { describeLosses, describeNames, describeParameters, describeResult } from '../src/rules/describe.js';
 import { base, type Preset, presetNamed } from '../src/rules/presets.js';

@@ -30,7 +30,7 @@ export { decodeSafetensors, encodeSafetensors } from './ir/safetensors.js';
 export type { TensorData, Weights } from './ir/tensor.js';
 export type { Dim, Dtype, Shape, TensorType } from './ir/type.js';
 export { verify } from './ir/verify.js';
-export { type Cause, causes } from './rules/causes.js';
+export { type Cause, causes } from './rules/cause-names.js';
 export type { Composite, CompositeLine, Match, RuleChoice } from './rules/composite.js';
 export { type Preset, presets, type Seed } from './rules/presets.js';
 export type { FunctionInputs, ModelFunction, ModelResult, Params } from './trace/function.js';

@@ -7,7 +7,7 @@ import { misplacedPresets } from '../scripts/families.js';
 import { missingBlocks, regenerated } from '../scripts/rule-tables.js';
 import { errorCodes } from '../src/ir/error.js';
 import { denominatorModes } from '../src/ir/ops/quotient.js';
-import { causes } from '../src/rules/causes.js';
+import { causes } from '../src/rules/cause-names.js';
 import { presets, seeds } from '../src/rules/presets.js';
 import { ruleTable } from '../src/rules/rules.js';
 

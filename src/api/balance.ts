@@ -1,7 +1,7 @@
 // The balance: numbers of an evaluated account as a conservation report, with its verdict in one line.
 import type { Graph, Name } from '../ir/graph.js';
 import type { Account, AccountEntry } from '../rules/account.js';
-import type { Cause } from '../rules/causes.js';
+import type { Cause } from '../rules/cause-names.js';
 import type { Preset, Seed } from '../rules/presets.js';
 import type { ArrivedAmount, ConservationReport, Leaks, NodeBalance } from './conservation.js';
 import { percent } from './percent.js';

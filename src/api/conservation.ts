@@ -1,6 +1,6 @@
 // The conservation report: what arrives at each node, what leaves it, and where the rest went, cause by cause.
 import type { Loc, Name } from '../ir/graph.js';
-import type { Cause } from '../rules/causes.js';
+import type { Cause } from '../rules/cause-names.js';
 import type { Seed } from '../rules/presets.js';
 
 /** Amounts by cause: what is positive was lost, what is negative was added. */

@@ -1,7 +1,7 @@
 // The conservation report in a terminal: where the start goes, and which nodes lose what.
 import { causesBySize, endingAmounts, roundingText, shareText } from '../api/balance.js';
 import type { ConservationReport, NodeBalance } from '../api/conservation.js';
-import type { Cause } from '../rules/causes.js';
+import type { Cause } from '../rules/cause-names.js';
 import { styled, type Terminal, table } from './terminal.js';
 
 /** Nodes and causes with less than this share of the start are not listed one by one. */

@@ -3,7 +3,7 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../ir/graph.js';
-import type { Cause } from './causes.js';
+import type { Cause } from './cause-names.js';
 import { isRuleLine, ruleLineOf, ruleParams, rulePrefix } from './dialect.js';
 import type { Leak, Loss } from './leaks.js';
 import type { Preset } from './presets.js';

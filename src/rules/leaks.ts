@@ -1,7 +1,7 @@
 // Leaks: the causes for which relevance gets lost, and the graph ops of their amounts.
 import { forward } from '../ir/forward.js';
 import type { Name } from '../ir/graph.js';
-import type { Cause } from './causes.js';
+import type { Cause } from './cause-names.js';
 import type { Quotient } from './formulas/quotients.js';
 import type { Application } from './rules.js';
 

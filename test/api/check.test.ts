@@ -281,7 +281,8 @@ describe('on random networks nothing is unexplained, under any preset', () => {
         const report = await checked(net, { preset, range: [-1, 1] }, { x: row(net.x, 0) });
         expect(report.nodes.filter(({ ok }) => !ok)).toEqual([]);
         expect(report.ok).toBe(true);
-        expect(report.difference).toBeLessThan(1e-6);
+        // The compiled program keeps folded constants in f32
+        expect(report.difference).toBeLessThan(1e-4);
         expectTelescoped(report);
       }),
       { numRuns: 20, seed: 1 },

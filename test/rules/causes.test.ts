@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { expectedCauses } from '../../src/rules/account.js';
-import { causes, possibleCauses } from '../../src/rules/causes.js';
+import { causes } from '../../src/rules/cause-names.js';
+import { possibleCauses } from '../../src/rules/causes.js';
 import { rulePrefix } from '../../src/rules/dialect.js';
 import { ruleTable } from '../../src/rules/rules.js';
 import { dialect } from './support.js';
