@@ -1,6 +1,7 @@
 // The public API.
 export { type CompileOptions, compile } from './api/compile.js';
 export type {
+  Agreement,
   ArrivedAmount,
   ConservationReport,
   Leaks,

@@ -3,7 +3,7 @@ import type { Graph, Name } from '../ir/graph.js';
 import type { Account, AccountEntry } from '../rules/account.js';
 import type { Cause } from '../rules/cause-names.js';
 import type { Preset, Seed } from '../rules/presets.js';
-import type { ArrivedAmount, ConservationReport, Leaks, NodeBalance } from './conservation.js';
+import type { Agreement, ArrivedAmount, ConservationReport, Leaks, NodeBalance } from './conservation.js';
 import { percent } from './percent.js';
 
 /**
@@ -18,7 +18,7 @@ export interface Checked {
   readonly seed: Seed;
   readonly target: number;
   readonly quantity: Preset['quantity'];
-  readonly difference: number;
+  readonly agreement: Agreement;
   readonly leftConstants: readonly Name[];
 }
 
@@ -91,7 +91,7 @@ export function reportOf(account: Account, at: Reader, { quantity, ...told }: Ch
   const start = at(account.start);
   const nodes = account.entries.map((entry) => balanceOf(entry, at));
   const arrived = account.arrivals.map(({ amount, ...rest }) => ({ ...rest, amount: at(amount) }));
-  const numbers = [start, told.difference, ...arrived.map(({ amount }) => amount)];
+  const numbers = [start, told.agreement.difference, ...arrived.map(({ amount }) => amount)];
   const report = {
     ...told,
     accountedAs: quantity === 'gradient' ? ('value × gradient' as const) : ('relevance' as const),
@@ -148,7 +148,11 @@ function verdictOf(report: Omit<ConservationReport, 'verdict'>, place: string): 
     ),
   ];
   const left = roundingText(unexplained, start);
-  if (ok) return [...parts, `unexplained ${left}`].join(' · ');
+  const balances = nodes.every((node) => node.ok);
+  if (balances) {
+    const end = ok ? [] : ['NOT A NUMBER'];
+    return [...parts, `unexplained ${left}`, ...end].join(' · ');
+  }
   const most = nodes.find((node) => node.name === worst);
   const where = most === undefined ? '' : `, most of it at %${most.name} (${most.rule})`;
   return [...parts, `UNEXPLAINED ${left} of ${unit}${where}`].join(' · ');

@@ -6,17 +6,17 @@ import { RelcError } from '../ir/error.js';
 import { evaluatePaced, type Inputs, type PacedOptions } from '../ir/evaluate.js';
 import type { Name } from '../ir/graph.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
-import { deadCode } from '../ir/passes/dead-code.js';
+import { deadCode, removeDeadCode } from '../ir/passes/dead-code.js';
 import { type Program, runPasses } from '../ir/passes/pass.js';
 import { simplify } from '../ir/passes/simplify.js';
 import type { TensorData } from '../ir/tensor.js';
-import { type Account, addAccount } from '../rules/account.js';
+import { type Account, accountKey, addAccount } from '../rules/account.js';
 import { expandBy } from '../rules/expand.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { targetInput } from '../rules/seed.js';
 import { reportOf } from './balance.js';
-import type { ConservationReport } from './conservation.js';
+import type { Agreement, ConservationReport } from './conservation.js';
 import { type Compiled, dialectWith } from './pipeline.js';
 
 /** One sample that was explained by the compiled program. */
@@ -31,25 +31,41 @@ export interface Run {
 function accountProgram({ stages, flow, rules, weights }: Compiled): { account: Account; program: Program } {
   const ops: Dialect = dialectWith(rules);
   const account = addAccount(stages.get('specialize')!, ops, flow, rules);
-  const wanted = (key: string) => key.startsWith('account.') || key.startsWith(relevanceKey(''));
+  const wanted = (key: string) => key.startsWith(accountKey) || key.startsWith(relevanceKey(''));
   const outputs = Object.fromEntries(Object.entries(account.graph.outputs).filter(([key]) => wanted(key)));
   const passes = [expandBy(rules), simplify, commonSubexpressions, deadCode];
   return { account, program: runPasses({ graph: { ...account.graph, outputs }, weights }, passes, ops) };
 }
 
 /** max|a − b| over all relevances, as a share of max|b|; not a number where one of them is none. */
-function largestDifference(run: Run['outputs'], exact: Run['outputs'], keys: readonly string[]): number {
+function largestDifference(given: Run['outputs'], exact: Run['outputs'], keys: readonly string[]): number {
   let [difference, largest] = [0, 0];
   for (const key of keys) {
-    const [a, b] = [run[key]!.data, exact[key]!.data];
+    const [a, b] = [given[key]!.data, exact[key]!.data];
     for (let i = 0; i < b.length; i++) {
       const own = Math.abs(a[i]! - b[i]!);
-      if (!(own <= difference)) difference = own;
+      if (Number.isNaN(own)) return own;
+      difference = Math.max(difference, own);
       largest = Math.max(largest, Math.abs(b[i]!));
-      if (Number.isNaN(difference)) return difference;
     }
   }
   return difference === 0 ? 0 : difference / largest;
+}
+
+/** Differences up to this share of max|R| may be rounding in f32 on any deep network, and no picture shows them. */
+const negligible = 1e-3;
+
+/** Compares a run with relevance in f64; where it differs, also with what the evaluator makes of it in f32. */
+async function agreementOf(
+  run: Run['outputs'],
+  exact: Run['outputs'],
+  inF32: (outputs: readonly string[]) => Promise<Run['outputs']>,
+): Promise<Agreement> {
+  const keys = Object.keys(exact).filter((key) => !key.startsWith(accountKey));
+  const difference = largestDifference(run, exact, keys);
+  if (difference <= negligible) return { difference, ok: true };
+  const rounding = largestDifference(await inF32(keys), exact, keys);
+  return { difference, rounding, ok: difference <= Math.max(negligible, 10 * rounding) };
 }
 
 /** Constants that canonicalization left as ops of their own, where relevance passes. */
@@ -79,20 +95,21 @@ export async function checkConservation(
   // The class that was explained: on a tie f64 might choose another
   const chosen = { dtype: 'i32', shape: [1], data: Int32Array.of(target) } as const;
   const inputs = { ...run.inputs, [targetInput]: chosen };
-  const values = await evaluatePaced(
-    program.graph,
-    dialectWith(compiled.rules),
-    inputs,
-    program.weights,
-    paced,
-  );
-  const keys = Object.keys(program.graph.outputs).filter((key) => !key.startsWith('account.'));
+  const ops = dialectWith(compiled.rules);
+  const { graph, weights } = program;
+  const values = await evaluatePaced(graph, ops, inputs, weights, 'f64', paced);
+  const agreement = await agreementOf(run.outputs, values, (keys) => {
+    const outputs = Object.fromEntries(keys.map((key) => [key, graph.outputs[key]!]));
+    const alone = removeDeadCode({ ...graph, outputs });
+    const { signal } = paced;
+    return evaluatePaced(alone, ops, inputs, weights, 'f32', signal === undefined ? {} : { signal });
+  });
   return reportOf(account, (key) => values[key]!.data[0]!, {
     rules,
     seed,
     target,
     quantity: compiled.flow.quantity,
-    difference: largestDifference(run.outputs, values, keys),
+    agreement,
     leftConstants: ruledConstants(compiled),
   });
 }

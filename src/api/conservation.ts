@@ -38,6 +38,16 @@ export interface ArrivedAmount {
   readonly ends: boolean;
 }
 
+/** How near the compiled explainer's relevance is to the account's, as shares of max|R|. */
+export interface Agreement {
+  /** The largest difference from relevance in f64. */
+  readonly difference: number;
+  /** What rounding in f32 alone makes of it, by the reference evaluator; left out below a thousandth. */
+  readonly rounding?: number;
+  /** Whether the difference is below a thousandth, or at most ten times that. */
+  readonly ok: boolean;
+}
+
 export interface ConservationReport {
   /** The preset's name. */
   readonly rules: string;
@@ -62,8 +72,7 @@ export interface ConservationReport {
   readonly ok: boolean;
   /** All of it in one line. */
   readonly verdict: string;
-  /** The largest difference between the compiled explainer's relevance and the one in f64, as a share of max|R|. */
-  readonly difference: number;
+  readonly agreement: Agreement;
   /** Products, sums and batch normalizations with constants that no affine op took: rules see ops of their own. */
   readonly leftConstants: readonly Name[];
 }

@@ -1,6 +1,6 @@
 // The conservation report in a terminal: where the start goes, and which nodes lose what.
 import { causesBySize, endingAmounts, roundingText, shareText } from '../api/balance.js';
-import type { ConservationReport, NodeBalance } from '../api/conservation.js';
+import type { Agreement, ConservationReport, NodeBalance } from '../api/conservation.js';
 import type { Cause } from '../rules/cause-names.js';
 import { styled, type Terminal, table } from './terminal.js';
 
@@ -105,7 +105,7 @@ export function printNodes(terminal: Terminal, report: ConservationReport, all: 
 
 /** What else to know of a report. */
 export function printRemarks(terminal: Terminal, report: ConservationReport, backend: string): void {
-  const { accountedAs, difference, leftConstants, nodes } = report;
+  const { accountedAs, agreement, leftConstants, nodes } = report;
   if (accountedAs === 'value × gradient') {
     terminal.out('amounts are value × gradient: what a linear model would have as relevance');
   }
@@ -115,6 +115,12 @@ export function printRemarks(terminal: Terminal, report: ConservationReport, bac
     const names = leftConstants.map((name) => `%${name}`).join(', ');
     terminal.out(`constants that no layer took, with rules of their own: ${names}`);
   }
-  const share = roundingText(difference, 1);
-  terminal.out(`the compiled explainer (tfjs ${backend}) is within ${share} of max|R| of the account in f64`);
+  terminal.out(agreementText(terminal, agreement, backend));
+}
+
+function agreementText(terminal: Terminal, { difference, rounding, ok }: Agreement, backend: string): string {
+  const share = (amount: number) => (Number.isFinite(amount) ? roundingText(amount, 1) : String(amount));
+  const text = `the compiled explainer (tfjs ${backend}) is within ${share(difference)} of max|R| of the account in f64`;
+  const told = rounding === undefined ? text : `${text}; rounding in f32 alone makes ${share(rounding)}`;
+  return ok ? told : styled(terminal, 'red', told);
 }

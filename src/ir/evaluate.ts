@@ -123,7 +123,7 @@ export interface PacedOptions {
 const turn = 40;
 
 /**
- * The same in f64, giving way to whatever else the thread has to do.
+ * The same, giving way to whatever else the thread has to do.
  * @throws as {@link evaluateAll}; the signal's reason where it aborts
  */
 export async function evaluatePaced(
@@ -131,12 +131,13 @@ export async function evaluatePaced(
   dialect: Dialect,
   inputs: Inputs,
   weights: Weights,
+  precision: Precision = 'f64',
   { onProgress, signal }: PacedOptions = {},
 ): Promise<Record<string, TensorData>> {
   const values = new Map<Name, TensorData>();
   const state = { values, last: lastUses(graph) };
   let since = performance.now();
-  for (const { done, total } of walk(graph, dialect, { inputs, weights, precision: 'f64' }, state)) {
+  for (const { done, total } of walk(graph, dialect, { inputs, weights, precision }, state)) {
     if (done < total && performance.now() - since < turn) continue;
     onProgress?.(done, total);
     await new Promise((resolve) => setTimeout(resolve, 0));

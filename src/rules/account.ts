@@ -89,6 +89,9 @@ export function expectedCauses(
   return new Map(entries);
 }
 
+/** How the outputs that an account adds begin. */
+export const accountKey = 'account.';
+
 /** The names of outputs that an account adds for one ruled value, each [N]. */
 export interface AccountEntry extends RuledNode {
   /** ΣR at the value, and Σ|R|. */
@@ -152,7 +155,7 @@ class Bookkeeper {
 
   entry(ruled: RuledNode, leaks: readonly Leak[] | undefined, index: number): AccountEntry {
     const { node, lines, relevance } = ruled;
-    const key = `account.${index}`;
+    const key = `${accountKey}${index}`;
     const arrived = this.weighed({ value: node.name, relevance });
     const parts = lines.map((line) =>
       this.weighed({ value: node.args[ruleLineOf(line).operand]!, relevance: line.name }),
@@ -193,7 +196,7 @@ export function addAccount(
   builder.scope = 't.account.';
   const active = activeValues(graph);
   const books = new Bookkeeper(builder, quantity);
-  const start = books.total('account.start', [books.weighed(seed)]);
+  const start = books.total(`${accountKey}start`, [books.weighed(seed)]);
   const ruled = ruledNodes(graph);
   const entries = ruled.map((each, index) => {
     builder.loc = each.node.loc;
@@ -204,7 +207,7 @@ export function addAccount(
   const arrivals = [...explained].map(([asked, position], index) => ({
     asked,
     value: position.value,
-    amount: books.total(`account.explained${index}`, [books.weighed(position)]),
+    amount: books.total(`${accountKey}explained${index}`, [books.weighed(position)]),
     ends: !goingOn.has(position.relevance),
   }));
   return { graph: builder.finish({ ...graph.outputs, ...books.outputs }), start, entries, arrivals };

@@ -253,10 +253,13 @@ describe('what no formula explains', () => {
     const wrong = { ...outputs, 'relevance.x': exact([1, 2], [2, 0]) };
     const told = { rules: 'epsilon', seed: 'logit' } as const;
     const report = await checkConservation(compiled, { inputs: given, outputs: wrong }, told);
-    expect(report.difference).toBeCloseTo(1, 5);
-    expect(report.ok).toBe(true);
+    expect(report.agreement.difference).toBeCloseTo(1, 5);
+    expect(report.agreement.rounding).toBeLessThan(1e-6);
+    expect([report.agreement.ok, report.ok]).toEqual([false, true]);
     const lost = { ...outputs, 'relevance.x': exact([1, 2], [Number.NaN, 0]) };
-    expect((await checkConservation(compiled, { inputs: given, outputs: lost }, told)).ok).toBe(false);
+    const nan = await checkConservation(compiled, { inputs: given, outputs: lost }, told);
+    expect(nan.ok).toBe(false);
+    expect(nan.verdict).toMatch(/ · NOT A NUMBER$/);
   });
 });
 
@@ -281,8 +284,7 @@ describe('on random networks nothing is unexplained, under any preset', () => {
         const report = await checked(net, { preset, range: [-1, 1] }, { x: row(net.x, 0) });
         expect(report.nodes.filter(({ ok }) => !ok)).toEqual([]);
         expect(report.ok).toBe(true);
-        // The compiled program keeps folded constants in f32
-        expect(report.difference).toBeLessThan(1e-4);
+        expect(report.agreement.ok).toBe(true);
         expectTelescoped(report);
       }),
       { numRuns: 20, seed: 1 },
@@ -307,7 +309,7 @@ describe('explainer.check', () => {
     expect(report).toMatchObject({ target: 0, seed: 'one', start: 1, rules: 'epsilon', ok: true });
     const { relevance } = await explainer.explain([3, 1], { target: 0, seed: 'one' });
     expect(totalArrived(report.arrived)).toBeCloseTo(sum([...relevance.data]), 5);
-    expect(report.difference).toBeLessThan(1e-6);
+    expect(report.agreement).toMatchObject({ ok: true, difference: expect.closeTo(0, 6) });
     explainer.dispose();
   });
 

@@ -44,12 +44,12 @@ describe('evaluate', () => {
   it('gives the same at a pace, tells how far it is and stops when it is told to', async () => {
     const told: string[] = [];
     const onProgress = (done: number, total: number) => void told.push(`${done} of ${total}`);
-    expect(await evaluatePaced(graph, forward, { x }, weights, { onProgress })).toEqual(
+    expect(await evaluatePaced(graph, forward, { x }, weights, 'f64', { onProgress })).toEqual(
       evaluate(graph, forward, { x }, weights),
     );
     expect(told.at(-1)).toBe(`${graph.nodes.size} of ${graph.nodes.size}`);
     const signal = AbortSignal.abort(new Error('enough'));
-    await expect(evaluatePaced(graph, forward, { x }, weights, { signal })).rejects.toThrow('enough');
+    await expect(evaluatePaced(graph, forward, { x }, weights, 'f64', { signal })).rejects.toThrow('enough');
     await expect(evaluatePaced(graph, forward, {}, weights)).rejects.toMatchObject({ code: 'RELC1009' });
   });
 

@@ -92,11 +92,13 @@ async function checkOne(
   }
 }
 
-/** @throws RelcError RELC4008 where anything is unexplained */
+/** @throws RelcError RELC4008 where anything is unexplained or not a number */
 function expectExplained(reports: readonly ConservationReport[]): void {
   const failed = reports.filter(({ ok }) => !ok);
   if (failed.length === 0) return;
-  const places = failed.map(({ rules, worst }) => `${rules}${worst === undefined ? '' : ` at %${worst}`}`);
+  const places = failed.map(({ rules, nodes, worst }) =>
+    nodes.every(({ ok }) => ok) ? `${rules} (not a number)` : `${rules} at %${worst}`,
+  );
   throw new RelcError(
     'RELC4008',
     `relevance is lost that no formula explains: ${places.join(', ')}`,
