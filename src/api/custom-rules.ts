@@ -75,6 +75,9 @@ const capturedElements = 4096;
 const misfit = (detail: string, hint?: string, cause?: unknown) =>
   new RelcError('RELC3009', detail, hint, cause === undefined ? {} : { cause });
 
+const sharedHint =
+  'relevances are per sample: keep the batch in front, and return null for what all samples share, such as weights';
+
 function ruledOp({ op, attrs, name, loc }: Node): RuledOp {
   return { op, attrs, name, ...(loc.layer === undefined ? {} : { layer: loc.layer }) };
 }
@@ -93,7 +96,8 @@ function blaming<Result>(rule: string, { node }: Site, action: () => Result): Re
     const place = printLoc(node.loc);
     const where = `custom rule '${rule}' on %${node.name} = ${node.op}${place === '' ? '' : ` (${place})`}`;
     const code = error.code.startsWith('RELC2') ? error.code : 'RELC3009';
-    throw new RelcError(code, `${where}: ${error.detail}`, error.hint, { cause: error.cause ?? error });
+    const hint = error.code === 'RELC1007' ? sharedHint : error.hint;
+    throw new RelcError(code, `${where}: ${error.detail}`, hint, { cause: error.cause ?? error });
   }
 }
 
