@@ -1,5 +1,6 @@
 // compile: a model in, an explainer out.
 import type { Composite } from '../rules/composite.js';
+import type { ExplanationRequest } from '../rules/explanation.js';
 import { type Preset, presetNamed, type Seed } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
@@ -9,8 +10,8 @@ import { canonical, compileExplanation } from './pipeline.js';
 import { expectSeed } from './seed.js';
 
 export interface CompileOptions extends TraceOptions {
-  /** The name of a preset, `relc rules` lists them, or a composite. Defaults to `epsilon-plus`. */
-  readonly rules?: string | Composite;
+  /** The name of a preset (`relc rules` lists them), a preset, or a composite. Defaults to `epsilon-plus`. */
+  readonly rules?: string | Preset | Composite;
   /** Rules of one's own, by the names that the composite calls them by. */
   readonly customRules?: CustomRules;
   /** Which output to explain, where the model has several. */
@@ -23,9 +24,9 @@ export interface CompileOptions extends TraceOptions {
 
 export const defaultRules = 'epsilon-plus';
 
-/** A preset by name, or a composite as one. @throws RelcError RELC3003 */
-export function presetOf(rules: string | Composite): Preset {
+function presetOf(rules: string | Preset | Composite): Preset {
   if (typeof rules === 'string') return presetNamed(rules);
+  if ('composite' in rules) return rules;
   return {
     name: 'custom',
     summary: 'rules of your own',
@@ -34,6 +35,24 @@ export function presetOf(rules: string | Composite): Preset {
     seed: 'logit',
     quantity: 'relevance',
     result: 'as it is',
+  };
+}
+
+/**
+ * What options ask the compiler for.
+ * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3009 (a custom rule that is none)
+ */
+export function requestFor(
+  options: Omit<CompileOptions, keyof TraceOptions>,
+): ExplanationRequest & { readonly seed: Seed } {
+  const preset = presetOf(options.rules ?? defaultRules);
+  const { output, range } = options;
+  return {
+    preset,
+    rules: rulesWith(options.customRules ?? {}),
+    seed: expectSeed(options.seed ?? preset.seed),
+    ...(output === undefined ? {} : { output }),
+    ...(range === undefined ? {} : { range }),
   };
 }
 
@@ -48,12 +67,9 @@ export function presetOf(rules: string | Composite): Preset {
  * const { scores, target, relevance } = await explainer.explain(pixels);
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
-  const preset = presetOf(options.rules ?? defaultRules);
-  const rules = rulesWith(options.customRules ?? {});
+  const request = requestFor(options);
   const forward = canonical(await trace(model, options));
-  const { output, range } = options;
-  const asked = { ...(output === undefined ? {} : { output }), ...(range === undefined ? {} : { range }) };
-  const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, rules, ...asked });
-  const seed = expectSeed(options.seed ?? preset.seed);
+  const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
+  const { preset, seed } = request;
   return new Explainer(compileFor(seed), preset.name, seed, compileFor);
 }
