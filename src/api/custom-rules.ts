@@ -6,7 +6,7 @@ import { type Graph, type Node, printLoc } from '../ir/graph.js';
 import type { Program } from '../ir/passes/pass.js';
 import { isBatched, printType, sameType, type TensorType } from '../ir/type.js';
 import { customRule, ruleInputTypes, ruleOutputs, type Site } from '../rules/custom.js';
-import { type RuleDefinition, type RuleTable, ruleNamed, ruleTable } from '../rules/rules.js';
+import { namesOf, plainName, type RuleDefinition, type RuleTable, ruleTable } from '../rules/rules.js';
 import { traceSubject } from '../trace/trace.js';
 
 /** The op that a rule is applied to, as a composite sees it. */
@@ -257,7 +257,10 @@ function checkName(name: string, table: RuleTable): void {
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {
     throw misfit(`'${name}' cannot name a rule`, 'use letters, digits, _ and -');
   }
-  const known = ruleNamed(name, table);
+  const wanted = plainName(name);
+  const known = Object.entries(table).find(([own, rule]) =>
+    namesOf(own, rule).some((other) => plainName(other) === wanted),
+  )?.[0];
   if (known === undefined) return;
   throw misfit(`the custom rule '${name}' has a name of the rule ${known}`, 'call it otherwise');
 }

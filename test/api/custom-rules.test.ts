@@ -404,7 +404,11 @@ describe('refusals', () => {
 
   const named: readonly (readonly [string, CustomRules, RegExp])[] = [
     ['the name of a rule', { epsilon: () => [] }, /RELC3009: .*'epsilon' has a name of the rule epsilon/],
-    ['another name of a rule', { LRPZero: () => [] }, /RELC3009: .*'LRPZero' has a name of the rule zero/],
+    [
+      'another name of a rule',
+      { ZPlusRule: () => [] },
+      /RELC3009: .*'ZPlusRule' has a name of the rule zPlus/,
+    ],
     ['a name in other letters', { Z_plus: () => [] }, /RELC3009: .*has a name of the rule zPlus/],
     [
       'two names that are one',

@@ -110,8 +110,8 @@ export const gammaRules = {
     summary: 'contributions of the sign of z count 1 + γ times: between ε (γ = 0) and z⁺ (γ → ∞)',
     equation:
       'z > 0: (x⁺(W+γW⁺)ᵀ + x⁻(W+γW⁻)ᵀ)(R / den(x⁺(W+γW⁺) + x⁻(W+γW⁻) + b+γb⁺)); z < 0: W⁺ and W⁻ exchanged, b⁻; z = 0: 0',
-    source: 'Andéol et al., 2021; zennit Gamma',
-    knownAs: ['GammaRule', 'GeneralizedGammaRule', 'LRPGamma'],
+    source: 'Andéol et al., 2021',
+    knownAs: { zennit: ['Gamma'], 'RelevancePropagation.jl': ['GeneralizedGammaRule'] },
     attrs: {
       gamma: 'number',
       ...denominatorAttrs,
