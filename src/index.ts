@@ -7,6 +7,14 @@ export type {
   Leaks,
   NodeBalance,
 } from './api/conservation.js';
+export type {
+  CustomRule,
+  CustomRules,
+  LossFunction,
+  RelevanceFunction,
+  RuledNode,
+  RuledOp,
+} from './api/custom-rules.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export type {
   CheckOptions,

@@ -109,11 +109,13 @@ export function reportOf(account: Account, at: Reader, { quantity, ...told }: Ch
 
 /** A share of the start; the amount itself where nothing starts. */
 export function shareText(amount: number, start: number): string {
+  if (!Number.isFinite(amount)) return String(amount);
   return start === 0 ? amount.toPrecision(3) : percent(amount / start);
 }
 
 /** `3e-8` of the start; the amount itself where nothing starts. */
 export function roundingText(amount: number, start: number): string {
+  if (!Number.isFinite(amount)) return String(amount);
   const share = start === 0 ? amount : amount / Math.abs(start);
   return share === 0 ? '0' : Number(share.toPrecision(1)).toExponential();
 }
@@ -147,13 +149,12 @@ function verdictOf(report: Omit<ConservationReport, 'verdict'>, place: string): 
       ([cause, amount]) => `${shareText(amount, start)} ${cause}`,
     ),
   ];
-  const left = roundingText(unexplained, start);
   const balances = nodes.every((node) => node.ok);
   if (balances) {
     const end = ok ? [] : ['NOT A NUMBER'];
-    return [...parts, `unexplained ${left}`, ...end].join(' · ');
+    return [...parts, `unexplained ${roundingText(unexplained, start)}`, ...end].join(' · ');
   }
   const most = nodes.find((node) => node.name === worst);
   const where = most === undefined ? '' : `, most of it at %${most.name} (${most.rule})`;
-  return [...parts, `UNEXPLAINED ${left} of ${unit}${where}`].join(' · ');
+  return [...parts, `UNEXPLAINED ${shareText(unexplained, Math.abs(start))} of ${unit}${where}`].join(' · ');
 }

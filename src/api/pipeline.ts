@@ -11,8 +11,10 @@ import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
 import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
+import { type PrintOptions, print } from '../ir/print.js';
 import type { Weights } from '../ir/tensor.js';
 import type { Flow } from '../rules/account.js';
+import { ruleGraphs } from '../rules/custom.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
@@ -101,4 +103,12 @@ export function compileExplanation(
     all.set(pass.name as StageName, result.graph);
   });
   return { program: lowered, stages: all, chosen, explained, flow, rules, weights: program.weights, notes };
+}
+
+/**
+ * The text of a stage: its graph, and after it the graph of each custom rule that stands in it as a rule line. Read it
+ * again with `parseAll` and the dialect of the same rules.
+ */
+export function printStage(graph: Graph, rules: RuleTable, options: PrintOptions = {}): string {
+  return [graph, ...ruleGraphs(graph, rules)].map((each) => print(each, options)).join('\n');
 }

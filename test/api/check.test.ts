@@ -243,7 +243,7 @@ describe('what no formula explains', () => {
   return %y`);
     const report = await checked(nan, { preset: 'epsilon' }, { x: exact([1, 2], [1, 2]) });
     expect(report).toMatchObject({ ok: false, worst: 'y', start: Number.NaN });
-    expect(report.verdict).toContain('UNEXPLAINED NaN');
+    expect(report.verdict).toContain('UNEXPLAINED NaN of f(x), most of it at %y (epsilon)');
   });
 
   it('a run of the compiled explainer that gives another relevance is told apart', async () => {

@@ -93,6 +93,21 @@ describe('relc check', () => {
   });
 });
 
+it('finds what a rule of one’s own loses and does not state', async () => {
+  const rules = join(folder, 'rules.mjs');
+  writeFileSync(
+    rules,
+    `export const customRules = { lossy: ([x], z, r) => x.mul(r.sum(1, true).mul(0.5)).div(x.sum(1, true)) };
+export default [['mine', { kind: 'dense' }, { rule: 'lossy' }]];`,
+  );
+  const { code, out, err } = await relc('check', net, numbers, '--rules', rules);
+  expect(code).toBe(3);
+  expect(out).toMatch(
+    /^✗ custom: 50\.0 % of f\(x\) at the input · UNEXPLAINED 50\.0 % of f\(x\), .* %y \(lossy\)$/m,
+  );
+  expect(err).toContain('custom at %y');
+});
+
 describe('relc check --rules all', () => {
   it('prints a line for each preset', async () => {
     const { code, out } = await relc('check', model, picture, '--rules', 'all');

@@ -14,6 +14,7 @@ import { expectFile } from '../files.js';
 import { openInput, parseScale } from '../input.js';
 import { classNamed, labelOf, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
+import { openRules } from '../rules-module.js';
 import { Progress, Stopwatch, styled, type Terminal, table } from '../terminal.js';
 import { seedNamed } from './explain.js';
 
@@ -74,7 +75,8 @@ async function checkOne(
   const { program, options, labels, watch } = subject;
   const seed = seedNamed(given.text('seed'));
   const wanted = given.text('class');
-  const explainer = await watch.time('compile', () => compile(program, { ...options, rules }));
+  const opened = await openRules(rules);
+  const explainer = await watch.time('compile', () => compile(program, { ...options, ...opened }));
   const progress = new Progress(terminal, rules);
   try {
     const values = await subject.values(explainer);
@@ -191,7 +193,7 @@ command with exit code 3.`,
       type: 'string',
       short: 'r',
       value: 'NAME',
-      help: `preset of rules, or all (default: the manifest's, else ${defaultRules})`,
+      help: `preset of rules, all, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
     },
     class: {
       type: 'string',

@@ -1,15 +1,15 @@
 // relc inspect: what a model is made of, and the rule that each op gets.
-import { defaultRules } from '../../api/compile.js';
+import { defaultRules, requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation } from '../../api/pipeline.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
 import { type Costs, costsOf, type LayerCost, printCosts } from '../../rules/costs.js';
-import { presetNamed } from '../../rules/presets.js';
 import type { ChosenRule } from '../../rules/relevance.js';
 import type { Command } from '../arguments.js';
 import { openModel, startTfjs } from '../model.js';
+import { openRules } from '../rules-module.js';
 import { styled, type Terminal, table } from '../terminal.js';
 
 function weightsOf(graph: Graph, args: readonly string[]): number {
@@ -82,8 +82,8 @@ export const inspectCommand: Command = {
     rules: {
       type: 'string',
       short: 'r',
-      value: 'NAME',
-      help: `preset of rules (default: the manifest's, else ${defaultRules})`,
+      value: 'NAME|FILE',
+      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
     },
     output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
     shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
@@ -96,7 +96,8 @@ export const inspectCommand: Command = {
     const forward = canonical(await trace(model, options));
     const { graph } = forward.program;
     const output = given.text('output');
-    const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
+    const opened = await openRules(rules);
+    const request = requestFor({ ...opened, ...(output === undefined ? {} : { output }) });
     const { chosen, notes, stages, program } = compileExplanation(forward, request);
     const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
     terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
