@@ -137,8 +137,8 @@ function placeOf(arrived: readonly ArrivedAmount[], { nodes }: Pick<Graph, 'node
   return areInputs ? 'the input' : `%${ends[0]!.value}`;
 }
 
-/** A cause is named in the verdict where one decimal of a percentage shows it. */
-const leastNamed = 0.0005;
+/** A cause is named in a verdict, and a node in a table, where one decimal of a percentage shows it. */
+export const leastNamed = 0.0005;
 
 function verdictOf(report: Omit<ConservationReport, 'verdict'>, place: string): string {
   const { rules, accountedAs, start, unit, arrived, causes, unexplained, nodes, worst, ok } = report;

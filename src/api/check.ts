@@ -1,5 +1,4 @@
 // The check: relevance accounted for node by node on one sample, in f64, beside what the compiled explainer says.
-
 import { leftConstants } from '../ir/analyses/left-constants.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';

@@ -1,11 +1,8 @@
 // The conservation report in a terminal: where the start goes, and which nodes lose what.
-import { causesBySize, endingAmounts, roundingText, shareText } from '../api/balance.js';
+import { causesBySize, endingAmounts, leastNamed, roundingText, shareText } from '../api/balance.js';
 import type { Agreement, ConservationReport, NodeBalance } from '../api/conservation.js';
 import type { Cause } from '../rules/cause-names.js';
 import { styled, type Terminal, table } from './terminal.js';
-
-/** Nodes and causes with less than this share of the start are not listed one by one. */
-const leastShown = 0.0005;
 
 /** `███`, or `▒▒▒` for what is negative, by the share of the largest amount. */
 function bar(amount: number, largest: number, width: number): string {
@@ -44,18 +41,20 @@ const leastNameWidth = 34;
 const cellOf = (amount: number, start: number) =>
   start === 0 ? amount.toPrecision(3) : ((100 * amount) / start).toFixed(2);
 
-const isShown = (amount: number, start: number) => !(Math.abs(amount) < leastShown * Math.abs(start));
+const isShown = (amount: number, start: number) =>
+  amount !== 0 && !(Math.abs(amount) < leastNamed * Math.abs(start));
 
 /** Whether a node loses enough to be listed. */
 function losesMuch({ leaks, ok }: NodeBalance, start: number): boolean {
-  return !ok || Object.values(leaks).some((amount) => amount !== 0 && isShown(amount, start));
+  return !ok || Object.values(leaks).some((amount) => isShown(amount, start));
 }
 
 /** Causes in order of their totals, those that a node of the list shows. */
 function columnsOf(nodes: readonly NodeBalance[], { causes, start }: ConservationReport): Cause[] {
-  return causesBySize(causes, start, 0)
-    .map(([cause]) => cause)
-    .filter((cause) => nodes.some(({ leaks }) => isShown(leaks[cause] ?? 0, start)));
+  const size = (cause: Cause) => Math.abs(causes[cause] ?? 0);
+  return (Object.keys(causes) as Cause[])
+    .filter((cause) => nodes.some(({ leaks }) => isShown(leaks[cause] ?? 0, start)))
+    .sort((a, b) => size(b) - size(a));
 }
 
 function rowOf(node: NodeBalance, start: number, columns: readonly Cause[]): string[] {

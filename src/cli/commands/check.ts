@@ -1,6 +1,6 @@
 // relc check: accounts for the relevance of one input, node by node and cause by cause.
 
-import { causesBySize, roundingText, shareText, totalArrived } from '../../api/balance.js';
+import { causesBySize, leastNamed, roundingText, shareText, totalArrived } from '../../api/balance.js';
 import { compile, defaultRules } from '../../api/compile.js';
 import type { ConservationReport } from '../../api/conservation.js';
 import type { Explainer } from '../../api/explainer.js';
@@ -140,7 +140,7 @@ function rowOf(rules: string, outcome: Outcome): readonly string[] {
     return ['-', rules, '', '', `${outcome.code}: ${outcome.detail.split(/[:;]/)[0]}`];
   }
   const { start, arrived, causes, unexplained, ok, worst } = outcome;
-  const largest = causesBySize(causes, start, 0.0005).map(
+  const largest = causesBySize(causes, start, leastNamed).map(
     ([cause, amount]) => `${shareText(amount, start)} ${cause}`,
   );
   const left = roundingText(unexplained, start);
