@@ -74,8 +74,12 @@ export type RuleName = keyof typeof rules;
 
 export const ruleTable: Readonly<Record<RuleName, RuleDefinition>> = rules;
 
-/** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name. */
-export const plainName = (name: string): string => name.replace(/[^A-Za-z0-9.]/g, '').toLowerCase();
+/** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name; `LRP-ε` and `LRP-γ` are two. */
+export const plainName = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .replace(/[^\p{L}\p{N}.]/gu, '')
+    .toLowerCase();
 
 /** The rule's own name for any name it is known by; undefined if there is none. */
 export function ruleNamed(name: string, table: RuleTable = ruleTable): string | undefined {

@@ -121,7 +121,7 @@ export const gammaRules = {
     equation:
       'z > 0: (x⁺(W+γW⁺)ᵀ + x⁻(W+γW⁻)ᵀ)(R / den(x⁺(W+γW⁺) + x⁻(W+γW⁻) + b+γb⁺)); z < 0: W⁺ and W⁻ exchanged, b⁻; z = 0: 0',
     source: 'Andéol et al., 2021; zennit Gamma',
-    knownAs: ['GammaRule', 'GeneralizedGammaRule', 'LRPGamma'],
+    knownAs: ['GeneralizedGammaRule', 'LRPGamma', 'LRP-γ'],
     attrs: {
       gamma: 'number',
       ...denominatorAttrs,

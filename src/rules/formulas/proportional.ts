@@ -124,6 +124,7 @@ export const proportionalRules = {
     summary: 'positive weights count 1 + γ times, whatever the sign of x: for x ≥ 0',
     equation: 'x ⊙ W′ᵀ(R / den(W′x + b)), W′ = W + γW⁺',
     source: 'captum GammaRule; Montavon et al., 2019',
+    knownAs: ['GammaRule'],
     attrs: { gamma: 'number', ...denominatorAttrs, ...zeroBias },
     defaults: { gamma: 0.25, ...signedSmall },
     ...modified(
