@@ -43,17 +43,21 @@ export interface RelevanceResult {
   readonly chosen: readonly ChosenRule[];
 }
 
-const preprocessing = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'neg',
-  'batch_norm',
-  'reshape',
-  'transpose',
-  'cast',
-]);
+const preprocessing = new Set(['add', 'sub', 'mul', 'div', 'neg', 'batch_norm', 'cast']);
+
+/** Whether a node scales, shifts or moves what is preprocessed, and nothing else. */
+function isPreprocessing(node: Node, activeArgs: readonly Name[], before: Preprocessed): boolean {
+  if (preprocessing.has(node.op)) return activeArgs.length === 1 && before.values.has(activeArgs[0]!);
+  if (forward[node.op as 'reshape']?.traits?.routes !== true) return false;
+  // All that is moved, but not where it is moved to
+  const moved = node.args.filter((arg) => before.nodes.get(arg)!.type.dtype === node.type.dtype);
+  return moved.every((arg) => before.values.has(arg));
+}
+
+interface Preprocessed {
+  readonly nodes: ReadonlyMap<Name, Node>;
+  readonly values: ReadonlySet<Name>;
+}
 
 /** Affine ops from which `end` is reached through no other affine op. */
 function lastLayers(nodes: ReadonlyMap<Name, Node>, end: Name | undefined): ReadonlySet<Name> {
@@ -85,10 +89,9 @@ export function surroundingsOf(
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
     if (node.op === 'input') preprocessed.add(node.name);
-    else if (preprocessing.has(node.op) && activeArgs.length === 1 && preprocessed.has(activeArgs[0]!)) {
-      preprocessed.add(node.name);
-    }
-    if (affineOps.has(node.op) && activeArgs.length === 1) layers.set(node.name, layers.size);
+    else if (isPreprocessing(node, activeArgs, { nodes, values: preprocessed })) preprocessed.add(node.name);
+    const isLayer = affineOps.has(node.op) && activeArgs.length === 1 && active.has(node.args[0]!);
+    if (isLayer) layers.set(node.name, layers.size);
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
     if (!fresh) continue;
     if (affineOps.has(node.op)) first.add(node.name);
