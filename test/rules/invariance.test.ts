@@ -3,11 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Inputs } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
-import { activeValues, type Name } from '../../src/ir/graph.js';
+import { type Attrs, activeValues, type Name } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import type { TensorData } from '../../src/ir/tensor.js';
 import { lastConvolution } from '../../src/rules/grad-cam.js';
-import { type Preset, presetNamed } from '../../src/rules/presets.js';
+import { base, type Preset, presetNamed } from '../../src/rules/presets.js';
+import { resolved } from '../../src/rules/resolve.js';
+import { ruleTable } from '../../src/rules/rules.js';
 import { computing, type Identity, moving, withIdentity } from './identities.js';
 import {
   allKinds,
@@ -24,7 +26,7 @@ import {
   unstabilised,
 } from './law-support.js';
 import { mixedNet, type Net, residualNet } from './random-nets.js';
-import { explained, relevances, row, sequence, uniform } from './support.js';
+import { explained, relevances, row, sequence, total, uniform } from './support.js';
 
 /** Whether each sample of a batch gets what it gets alone, bit by bit. */
 function sameAlone(net: Net, preset: Preset): boolean {
@@ -140,6 +142,51 @@ describe('(L13) an identity anywhere changes nothing', () => {
       const graph = rectified.reduce((now, { name: value }) => withIdentity(now, value, again), net.graph);
       expectSame(explained({ ...net, graph }, { ...request, ...layer }, net.x)['relevance.x']!.data, wanted);
     }, 8);
+  });
+});
+
+describe('(L13) zeros that a layer pads with, and zeros put before it', () => {
+  const random = sequence(6);
+  const inputs = {
+    x: uniform([2, 4, 2], random),
+    w: uniform([3, 2, 3], random),
+    R: uniform([2, 4, 3], random),
+  };
+  const own = ['%z = conv(%x, %w) {strides=[1], padding=[[1,1]]} : f32[N,4,3]'];
+  const before = [
+    '%p = pad(%x) {low=[0,1,0], high=[0,1,0], interior=[0,0,0]} : f32[N,6,2]',
+    '%z = conv(%p, %w) {strides=[1], padding=[[0,0]]} : f32[N,4,3]',
+  ];
+  const found = (rule: string, params: Attrs, lines: readonly string[]) => {
+    const sources = ['%x = input() : f32[N,4,2]', '%w = param() {key="w"} : f32[3,2,3]'];
+    const graph = parse(['graph @padded {', ...sources, ...lines, 'return %z', '}'].join('\n'), forward);
+    const composite = resolved([['layer', { op: 'conv' }, { rule, params }], ...base], ruleTable);
+    const { x, w, R } = inputs;
+    return relevances(graph, composite, { x, R }, new Map([['w', w]])).x!.data;
+  };
+
+  it.each<[string, Attrs]>([
+    ['epsilon', {}],
+    ['zPlus', {}],
+    ['alphaBeta', {}],
+    ['gamma', {}],
+    ['captum.gamma', {}],
+    ['captum.alpha1Beta0', {}],
+    ['chefer.conv', {}],
+    ['norm', {}],
+    ['gradient', {}],
+  ])('are the same to %s, which multiplies by the input', (rule, params) => {
+    expectSame(found(rule, params, before), found(rule, params, own));
+  });
+
+  it.each<[string, Attrs]>([
+    ['flat', {}],
+    ['wSquare', {}],
+    ['zBox', { low: -1, high: 1 }],
+  ])('are not to %s, which shares with whatever is an input', (rule, params) => {
+    const [mine, given] = [total(found(rule, params, own)), total(found(rule, params, before))];
+    expect(mine).toBeCloseTo(total(inputs.R.data), 4);
+    expect(Math.abs(given - mine)).toBeGreaterThan(1e-3);
   });
 });
 
