@@ -126,6 +126,7 @@ describe('the range of the input', () => {
   it('gives way to what a line states', () => {
     expect(withBox({ low: -3, high: 3 }, [0, 1])[0]).toEqual({ low: -3, high: 3 });
     expect(withBox({ low: -3 }, [0, 1])[0]).toEqual({ low: -3, high: 1 });
+    expect(withBox({ high: 3 }, [0, 1])[0]).toEqual({ low: 0, high: 3 });
     expect(withBox({ low: -3, high: 3 })[0]).toEqual({ low: -3, high: 3 });
   });
 
