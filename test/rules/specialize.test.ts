@@ -1,5 +1,6 @@
 // What is known of signs, and every pass after it, saves work and changes no relevance.
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drawPicture } from '../../examples/shapes/draw.js';
 import { exampleSeed } from '../../examples/shapes/example.js';
@@ -9,9 +10,12 @@ import { evaluate } from '../../src/ir/evaluate.js';
 import type { Graph } from '../../src/ir/graph.js';
 import type { Program } from '../../src/ir/passes/pass.js';
 import { type TensorData, tensor, type Weights } from '../../src/ir/tensor.js';
+import type { Composite } from '../../src/rules/composite.js';
 import { ruleLineOf } from '../../src/rules/dialect.js';
+import { type Preset, presetNamed } from '../../src/rules/presets.js';
 import { targetInput } from '../../src/rules/seed.js';
 import { everyPreset, expectClose, expectSame, holds, presetNames, requestFor } from './law-support.js';
+import { composites } from './random-composites.js';
 import { mixedNet } from './random-nets.js';
 import { dialect, exact, lower } from './support.js';
 
@@ -20,7 +24,7 @@ interface Stages extends Compiled {
   readonly exactWeights: Weights;
 }
 
-function compile(program: Program, preset: string): Stages {
+function compile(program: Program, preset: Preset | string): Stages {
   const forward = canonical(program);
   return { ...compileExplanation(forward, requestFor(preset)), exactWeights: forward.program.weights };
 }
@@ -55,6 +59,20 @@ describe('(L11) specialization changes no relevance', () => {
       // Sums are reassociated: of halves, of slices, of one-hot rows
       expectClose(shared!, plain!);
     }, 5);
+  });
+
+  it('nor under any other rules', () => {
+    const check = (seed: number, composite: Composite) => {
+      const net = mixedNet({ seed, depth: 1, width: 2, batch: 2 });
+      const [plain, special, shared] = byStage(
+        compile(net, { ...presetNamed('epsilon'), composite }),
+        'x',
+        net.x,
+      );
+      expectSame(special!, plain!);
+      expectClose(shared!, plain!);
+    };
+    fc.assert(fc.property(fc.integer(), composites, check), { numRuns: 60, seed: 8 });
   });
 
   it('and there is something to specialize', () => {

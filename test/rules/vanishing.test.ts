@@ -7,13 +7,14 @@ import { forward } from '../../src/ir/forward.js';
 import { type Graph, type Name, nodesWithOp } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { vanishingRelevances } from '../../src/rules/analyses/vanishing.js';
-import type { Composite, CompositeLine, RuleChoice } from '../../src/rules/composite.js';
+import type { Composite, CompositeLine } from '../../src/rules/composite.js';
 import { isRuleLine, ruleLineOf } from '../../src/rules/dialect.js';
 import { base } from '../../src/rules/presets.js';
 import { resolved } from '../../src/rules/resolve.js';
 import { ruleTable } from '../../src/rules/rules.js';
 import { specializeRules } from '../../src/rules/specialize.js';
 import { expectSame } from './law-support.js';
+import { composites } from './random-composites.js';
 import { mixedNet, type Net, residualNet } from './random-nets.js';
 import { dialect, lower, propagate, sequence, uniform } from './support.js';
 
@@ -158,50 +159,6 @@ describe('on the way to the relu', () => {
     expect(vanishing(past, epsilon)).toEqual(['a', 'h.a']);
   });
 });
-
-const choices = (names: readonly string[]): fc.Arbitrary<RuleChoice> =>
-  fc.constantFrom(...names).map((rule) => ({
-    rule,
-    params: rule === 'zBox' ? { low: -1, high: 2 } : {},
-  }));
-
-const layerRules = [
-  'epsilon',
-  'zero',
-  'zPlus',
-  'alphaBeta',
-  'gamma',
-  'captum.gamma',
-  'captum.alpha1Beta0',
-  'chefer.conv',
-  'zBox',
-  'chefer.zBox',
-  'wSquare',
-  'flat',
-  'norm',
-  'gradient',
-];
-
-/** A rule for each layer by its number, and one for each kind of the rest. */
-const composites: fc.Arbitrary<Composite> = fc
-  .record({
-    layers: fc.array(choices(layerRules), { minLength: 10, maxLength: 10 }),
-    activation: choices(['pass', 'pass', 'pass', 'gradient', 'norm']),
-    relu: choices(['pass', 'pass', 'guided', 'deconv']),
-    add: choices(['norm', 'chefer.add', 'chefer.addBatch', 'zPlus', 'gradient', 'gamma']),
-    max: choices(['winner', 'norm', 'gradient']),
-    mean: choices(['norm', 'zPlus', 'gamma', 'gradient', 'alphaBeta']),
-    route: choices(['route', 'norm', 'gradient']),
-  })
-  .map(({ layers, relu, ...rest }) => {
-    const byNumber = layers.map(
-      (choice, at): CompositeLine => [`layer ${at}`, { kind: ['conv', 'dense'], layers: [at, at] }, choice],
-    );
-    const byKind = Object.entries(rest).map(
-      ([kind, choice]): CompositeLine => [kind, { kind: kind as 'add' }, choice],
-    );
-    return resolved([...byNumber, ['relu', { op: 'relu' }, relu], ...byKind, ...base], ruleTable);
-  });
 
 /** The value that each relevance of a graph belongs to. */
 function valuesOf(graph: Graph): ReadonlyMap<Name, Name> {
