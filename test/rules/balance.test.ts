@@ -1,14 +1,30 @@
 // The books of whole networks: what relevance starts with is what arrives at the input and what all rules lose.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/ir/evaluate.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { addAccount } from '../../src/rules/account.js';
+import type { Composite } from '../../src/rules/composite.js';
 import { explain } from '../../src/rules/explanation.js';
 import { prefixes, presetNamed } from '../../src/rules/presets.js';
 import { targetInput } from '../../src/rules/seed.js';
 import { everyPreset, holds, requestFor } from './law-support.js';
-import type { Net } from './random-nets.js';
-import { dialect, lower, total } from './support.js';
+import { composites } from './random-composites.js';
+import { mixedNet, type Net } from './random-nets.js';
+import { dialect, lower, propagate, sequence, total, uniform } from './support.js';
+
+/** Σ over everything of what is left when R at the scores is handed down under a composite, by the largest sum. */
+function booksUnder(composite: Composite, net: Net): number {
+  const seed = { value: net.graph.outputs.y!, relevance: 'R' };
+  const account = addAccount(propagate(net.graph, composite), dialect, { seed, quantity: 'relevance' });
+  const R = uniform([net.x.shape[0]!, 3], sequence(4));
+  const values = evaluate(lower(account.graph), dialect, { x: net.x, R }, net.weights);
+  const sumOf = (key: string) => total(values[key]!.data);
+  const leaks = account.entries.flatMap((entry) => [...entry.leaks!.values()]).map(sumOf);
+  const [start, arrived] = [sumOf(account.start), sumOf('x')];
+  const masses = account.entries.map(({ mass }) => sumOf(mass));
+  return (start - arrived - total(leaks)) / Math.max(...[start, arrived, ...leaks].map(Math.abs), ...masses);
+}
 
 /** By sample: the start less what the input receives and all leaks, and the largest of these sums. */
 function books(net: Net, name: string): { rest: number; scale: number }[] {
@@ -43,5 +59,13 @@ describe('(L35) Σ of the start = Σ at the input + Σ of all leaks', () => {
         expect(Math.abs(rest)).toBeLessThanOrEqual(1e-7 * Math.max(...together.map((each) => each.scale)));
       }
     }, 5);
+  });
+
+  it('any rules, whatever they are', () => {
+    const check = (seed: number, composite: Composite) => {
+      const net = mixedNet({ seed, depth: 1, width: 2, batch: 2 });
+      expect(Math.abs(booksUnder(composite, net))).toBeLessThan(1e-7);
+    };
+    fc.assert(fc.property(fc.integer(), composites, check), { numRuns: 40, seed: 1 });
   });
 });

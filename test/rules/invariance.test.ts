@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Inputs } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
-import { type Attrs, activeValues, type Name } from '../../src/ir/graph.js';
+import { type Attrs, activeValues, bindBatch, type Name } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import type { TensorData } from '../../src/ir/tensor.js';
 import { lastConvolution } from '../../src/rules/grad-cam.js';
@@ -45,6 +45,17 @@ describe('samples', () => {
       holds((shape) => {
         expect(sameAlone(draw({ ...shape, batch: 3 }), presetNamed(name))).toBe(true);
       }, 6);
+    },
+  );
+
+  it.each(everyPreset)(
+    '(L36) one sample without a batch axis is a batch of one: %s, %s',
+    (name, _kind, draw) => {
+      holds((shape) => {
+        const net = draw({ ...shape, batch: 1 });
+        const graph = bindBatch(net.graph, 1);
+        expectSame(relevanceOfX({ ...net, graph }, name).data, relevanceOfX(net, name).data);
+      }, 4);
     },
   );
 
