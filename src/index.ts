@@ -1,5 +1,13 @@
 // The public API.
 export { type CompileOptions, compile } from './api/compile.js';
+export type {
+  CustomRule,
+  CustomRules,
+  LossFunction,
+  RelevanceFunction,
+  RuledNode,
+  RuledOp,
+} from './api/custom-rules.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export type {
   Explainer,

@@ -1,4 +1,5 @@
 // The relevance pass: the backward loop that turns a forward graph into the graph of its relevance.
+import { preprocessedValues } from '../ir/analyses/preprocessed.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
@@ -15,7 +16,7 @@ import {
 import { rulePrefix } from './dialect.js';
 import { affineOps } from './formulas/linear.js';
 import { resolved } from './resolve.js';
-import { type RuleTable, ruleTable } from './rules.js';
+import { type RuleDefinition, type RuleTable, ruleTable } from './rules.js';
 
 export interface RelevanceRequest {
   /** Put before the names of relevances: `r.` or `g.`. */
@@ -43,22 +44,6 @@ export interface RelevanceResult {
   readonly chosen: readonly ChosenRule[];
 }
 
-const preprocessing = new Set(['add', 'sub', 'mul', 'div', 'neg', 'batch_norm', 'cast']);
-
-/** Whether a node scales, shifts or moves what is preprocessed, and nothing else. */
-function isPreprocessing(node: Node, activeArgs: readonly Name[], before: Preprocessed): boolean {
-  if (preprocessing.has(node.op)) return activeArgs.length === 1 && before.values.has(activeArgs[0]!);
-  if (forward[node.op as 'reshape']?.traits?.routes !== true) return false;
-  // All that is moved, but not where it is moved to
-  const moved = node.args.filter((arg) => before.nodes.get(arg)!.type.dtype === node.type.dtype);
-  return moved.every((arg) => before.values.has(arg));
-}
-
-interface Preprocessed {
-  readonly nodes: ReadonlyMap<Name, Node>;
-  readonly values: ReadonlySet<Name>;
-}
-
 /** Affine ops from which `end` is reached through no other affine op. */
 function lastLayers(nodes: ReadonlyMap<Name, Node>, end: Name | undefined): ReadonlySet<Name> {
   const last = new Set<Name>();
@@ -82,14 +67,12 @@ export function surroundingsOf(
   end?: Name,
 ): Surroundings {
   const active = activeValues({ nodes });
-  const preprocessed = new Set<Name>();
+  const preprocessed = preprocessedValues({ nodes });
   const unmixed = new Set<Name>(explained);
   const first = new Set<Name>();
   const layers = new Map<Name, number>();
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
-    if (node.op === 'input') preprocessed.add(node.name);
-    else if (isPreprocessing(node, activeArgs, { nodes, values: preprocessed })) preprocessed.add(node.name);
     const isLayer = affineOps.has(node.op) && activeArgs.length === 1 && active.has(node.args[0]!);
     if (isLayer) layers.set(node.name, layers.size);
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
@@ -197,7 +180,7 @@ function expectedParts(
  */
 export function relevance(builder: GraphBuilder, request: RelevanceRequest): RelevanceResult {
   const nodes = new Map(builder.nodes);
-  const table = request.rules ?? ruleTable;
+  const table: RuleTable = request.rules ?? ruleTable;
   const composite = resolved(request.composite, table);
   const around = surroundingsOf(nodes, request.inputs ?? request.wrt, request.seed.value);
   const live = liveValues(nodes, request);
@@ -215,11 +198,23 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
     const line =
       chooseLine(composite, node, around) ?? refuse(node, around, table, 'the composite has no rule for it');
     chosen.push({ node: name, line });
-    for (const operand of operands) {
-      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, { parts, table }));
+    for (const operand of operands) checkSuited(node, operand, line, table);
+    for (const operand of receiving(builder, node, operands, table[line[2].rule]!)) {
+      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, parts));
     }
   }
   return { relevanceOf, chosen: chosen.reverse() };
+}
+
+/** The operands that a rule hands relevance to; where it is none, all are given their zeros: what is lost is seen. */
+function receiving(
+  builder: GraphBuilder,
+  node: Node,
+  operands: readonly number[],
+  { receives }: RuleDefinition,
+): readonly number[] {
+  const fed = operands.filter((operand) => receives?.(builder, node, operand) ?? true);
+  return fed.length > 0 ? fed : operands;
 }
 
 function backwards(nodes: ReadonlyMap<Name, Node>): (a: Name, b: Name) => number {
@@ -233,9 +228,8 @@ function applyRule(
   operand: number,
   total: Name,
   line: CompositeLine,
-  { parts, table }: { parts: Parts; table: RuleTable },
+  parts: Parts,
 ): Name {
-  checkSuited(node, operand, line, table);
   const [, , choice] = line;
   builder.loc = node.loc;
   return builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {

@@ -2,7 +2,7 @@
 import type { Arithmetic } from '../ir/arithmetic.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import type { AttrSchema } from '../ir/dialect.js';
-import type { Attrs, Name, Node } from '../ir/graph.js';
+import type { Attrs, Graph, Name, Node } from '../ir/graph.js';
 import type { TensorData } from '../ir/tensor.js';
 import { alphaBetaRules } from './formulas/alpha-beta.js';
 import { cheferAddRules } from './formulas/chefer-add.js';
@@ -33,8 +33,18 @@ export interface Expansion extends Application {
   readonly name: Name;
 }
 
-/** What else the rule is called: by zennit, captum, iNNvestigate, RelevancePropagation.jl. */
-export type OtherNames = readonly string[];
+/** Who else names rules. */
+export const vocabularies = [
+  'literature',
+  'zennit',
+  'captum',
+  'iNNvestigate',
+  'RelevancePropagation.jl',
+  'Transformer-Explainability',
+] as const;
+
+/** What else the rule is called, by whom. Stabilisers and the treatment of biases may differ: docs/rules.md says where. */
+export type OtherNames = Readonly<Partial<Record<(typeof vocabularies)[number], readonly string[]>>>;
 
 export interface RuleDefinition {
   readonly summary: string;
@@ -46,6 +56,8 @@ export interface RuleDefinition {
   readonly defaults?: Attrs;
   /** Why the rule cannot be applied to this operand, or undefined if it can. */
   unsuited(node: Node, operand: number): string | undefined;
+  /** Whether an operand receives anything; all that the rule suits do where this is left out. */
+  receives?(graph: Pick<Graph, 'nodes'>, node: Node, operand: number): boolean;
   /** The paper's formula on dense data. */
   evaluate(reference: Reference): TensorData;
   /** The same as graph ops: modified forwards, a quotient, transposes, a product with the inputs. */
@@ -55,6 +67,8 @@ export interface RuleDefinition {
    * formula for this op. ΣR at the result = Σ over the live operands of what they receive + Σ of all leaks.
    */
   leaks(loss: Loss): readonly Leak[] | undefined;
+  /** The graph that a custom rule is at a node of a graph; relc's own rules are written out instead. */
+  graphAt?(graph: Pick<Graph, 'nodes'>, node: Node): Graph;
 }
 
 /** Rules by name: what composites, the relevance pass, the dialect and the expansion look rules up in. */
@@ -74,18 +88,24 @@ export type RuleName = keyof typeof rules;
 
 export const ruleTable: Readonly<Record<RuleName, RuleDefinition>> = rules;
 
-/** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name; `LRP-ε` and `LRP-γ` are two. */
-export const plainName = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .replace(/[^\p{L}\p{N}.]/gu, '')
-    .toLowerCase();
+/** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name. */
+export const plainName = (name: string): string => name.replace(/[^\p{L}\p{N}.]/gu, '').toLowerCase();
 
-/** The rule's own name for any name it is known by; undefined if there is none. */
+/** All names that a rule goes by, its own first. */
+export const namesOf = (own: string, { knownAs = {} }: RuleDefinition): readonly string[] => [
+  own,
+  ...vocabularies.flatMap((whose) => knownAs[whose] ?? []),
+];
+
+/**
+ * The rule's own name for any name it is known by: as it is written, else in its plain form; undefined if no rule, or
+ * more than one, is known by it.
+ */
 export function ruleNamed(name: string, table: RuleTable = ruleTable): string | undefined {
   if (Object.hasOwn(table, name)) return name;
+  const known = (same: (other: string) => boolean) =>
+    Object.keys(table).filter((own) => namesOf(own, table[own]!).some(same));
   const wanted = plainName(name);
-  return Object.keys(table).find((own) =>
-    [own, ...(table[own]!.knownAs ?? [])].some((known) => plainName(known) === wanted),
-  );
+  const found = [known((other) => other === name), known((other) => plainName(other) === wanted)];
+  return found.find((rules) => rules.length === 1)?.[0];
 }

@@ -8,6 +8,7 @@ import { write } from '../files.js';
 import { parseScale } from '../input.js';
 import { openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
+import { openRules } from '../rules-module.js';
 import { Stopwatch, styled } from '../terminal.js';
 import { seedNamed } from './explain.js';
 
@@ -30,8 +31,8 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
     rules: {
       type: 'string',
       short: 'r',
-      value: 'NAME',
-      help: `preset of rules (default: the manifest's, else ${defaultRules})`,
+      value: 'NAME|FILE',
+      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
     },
     seed: { type: 'string', value: 'SEED', help: 'what relevance starts as: logit or one' },
     output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
@@ -52,10 +53,11 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const labels = await openLabels(given.text('labels'), manifest);
     const output = given.text('output');
+    const rules = await openRules(given.text('rules') ?? manifest.rules ?? defaultRules);
     const explainer = await watch.time('compile', () =>
       compile(model, {
         ...options,
-        rules: given.text('rules') ?? manifest.rules ?? defaultRules,
+        ...rules,
         ...(seed === undefined ? {} : { seed }),
         ...(output === undefined ? {} : { output }),
       }),

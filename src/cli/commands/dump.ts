@@ -1,13 +1,14 @@
 // relc dump: the IR at any stage, as text.
 import { join } from 'node:path';
+import { requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
-import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
+import { canonical, compileExplanation, printStage, type StageName, stageNames } from '../../api/pipeline.js';
 import type { Graph } from '../../ir/graph.js';
-import { print } from '../../ir/print.js';
-import { presetNamed } from '../../rules/presets.js';
+import { type RuleTable, ruleTable } from '../../rules/rules.js';
 import { type Command, usageError } from '../arguments.js';
 import { write } from '../files.js';
 import { openModel, startTfjs } from '../model.js';
+import { openRules } from '../rules-module.js';
 
 /** The stages asked for: one, or all. */
 function stagesAsked(after: string | undefined, withRules: boolean): readonly StageName[] {
@@ -24,14 +25,14 @@ export const dumpCommand: Command = {
   positionals: ['MODEL'],
   summary: 'print the graph of a model, or of its explainer, at any stage',
   description: `Without --rules the forward graph, with them the graph of forward and relevance. The text is what relc
-reads again as .relc. Stages:
+reads again as .relc; the graph of each custom rule stands after that of the stage. Stages:
 ${stageNames.join(', ')}.`,
   options: {
     rules: {
       type: 'string',
       short: 'r',
-      value: 'NAME',
-      help: 'preset of rules: dump the explainer, not only the model',
+      value: 'NAME|FILE',
+      help: 'preset of rules, or a module (.mjs) of rules: dump the explainer, not only the model',
     },
     after: {
       type: 'string',
@@ -62,16 +63,19 @@ ${stageNames.join(', ')}.`,
     const forward = canonical(await trace(model, options));
     const output = given.text('output');
     let stages: ReadonlyMap<StageName, Graph> = forward.stages;
+    let table: RuleTable = ruleTable;
     if (rules !== undefined) {
-      const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
+      const opened = await openRules(rules);
+      const request = requestFor({ ...opened, ...(output === undefined ? {} : { output }) });
       const compiled = compileExplanation(forward, request);
       for (const note of compiled.notes) terminal.err(`note: ${note}`);
       stages = compiled.stages;
+      table = compiled.rules;
     }
     const directory = given.text('dir');
     let previous = '';
     for (const name of asked) {
-      const text = print(stages.get(name)!, { locs: given.flag('locs') });
+      const text = printStage(stages.get(name)!, table, { locs: given.flag('locs') });
       if (text === previous) {
         terminal.err(`${name} changed nothing`);
         continue;

@@ -12,6 +12,7 @@ import { type Heat, renderHeatmap } from '../picture/heatmap.js';
 import { encodeNpy } from '../picture/npy.js';
 import { encodePicture } from '../picture/picture.js';
 import { renderTerminal } from '../picture/terminal.js';
+import { openRules } from '../rules-module.js';
 import { Stopwatch, styled, type Terminal, table } from '../terminal.js';
 
 /** Relevance summed over channels: [1, H, W, C] or [1, H, W]; undefined for other shapes. */
@@ -85,13 +86,13 @@ async function explainOne(given: Arguments): Promise<Result> {
   const backend = await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
   await expectFile(given.positional(1));
-  const rules = given.text('rules') ?? manifest.rules ?? defaultRules;
+  const rules = await openRules(given.text('rules') ?? manifest.rules ?? defaultRules);
   const labels = await openLabels(given.text('labels'), manifest);
   const wanted = given.text('class');
   const target = wanted === undefined ? {} : { target: classNamed(wanted, labels) };
   const output = given.text('output');
   const explainer = await watch.time('compile', () =>
-    compile(model, { ...options, rules, ...(output === undefined ? {} : { output }) }),
+    compile(model, { ...options, ...rules, ...(output === undefined ? {} : { output }) }),
   );
   const [node] = explainer.inputs;
   const size = given.text('shape') === undefined ? manifest.size : undefined;
@@ -197,8 +198,8 @@ input. A file relc.json beside the model (size, scale, labels, rules) spares the
     rules: {
       type: 'string',
       short: 'r',
-      value: 'NAME',
-      help: `preset of rules (default: the manifest's, else ${defaultRules}); relc rules lists them`,
+      value: 'NAME|FILE',
+      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules}); relc rules lists presets`,
     },
     class: {
       type: 'string',

@@ -1,14 +1,15 @@
 // relc inspect: what a model is made of, and the rule that each op gets.
-import { defaultRules } from '../../api/compile.js';
+import { defaultRules, requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation } from '../../api/pipeline.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
-import { presetNamed } from '../../rules/presets.js';
+import { type Costs, costsOf, type LayerCost, printCosts } from '../../rules/costs.js';
 import type { ChosenRule } from '../../rules/relevance.js';
 import type { Command } from '../arguments.js';
 import { openModel, startTfjs } from '../model.js';
+import { openRules } from '../rules-module.js';
 import { styled, type Terminal, table } from '../terminal.js';
 
 function weightsOf(graph: Graph, args: readonly string[]): number {
@@ -18,9 +19,18 @@ function weightsOf(graph: Graph, args: readonly string[]): number {
   }, 0);
 }
 
+/** Millions of multiply–adds of the forward, and how many times that forward and relevance take together. */
+function costCells(cost: LayerCost | undefined): string[] {
+  if (cost === undefined) return ['', '', ''];
+  const { forward, total, floor } = cost;
+  const least = floor === undefined ? '' : (floor / forward).toFixed(2);
+  return [(forward / 1e6).toFixed(2), (total / forward).toFixed(2), least];
+}
+
 /** One row a computed value: name, op, shape, weights, rule and the line that chose it. */
-function nodeTable(graph: Graph, chosen: readonly ChosenRule[]): string {
+function nodeTable(graph: Graph, chosen: readonly ChosenRule[], costs: Costs): string {
   const active = activeValues(graph);
+  const costOf = new Map(costs.layers.map((layer) => [layer.layer, layer]));
   const lineOf = new Map(chosen.map(({ node, line }) => [node, line]));
   const rows = [...graph.nodes.values()]
     .filter((node) => active.has(node.name))
@@ -32,11 +42,15 @@ function nodeTable(graph: Graph, chosen: readonly ChosenRule[]): string {
         node.op,
         printShape(node.type.shape),
         weights === 0 ? '' : String(weights),
+        ...costCells(costOf.get(node.name)),
         line === undefined ? '' : printChoice(line[2]),
         line?.[0] ?? '',
       ];
     });
-  return table([['value', 'op', 'shape', 'weights', 'rule', 'chosen by'], ...rows]);
+  return table([
+    ['value', 'op', 'shape', 'weights', 'M mul-adds', '× all', 'floor', 'rule', 'chosen by'],
+    ...rows,
+  ]);
 }
 
 function summary(graph: Graph): string {
@@ -68,8 +82,8 @@ export const inspectCommand: Command = {
     rules: {
       type: 'string',
       short: 'r',
-      value: 'NAME',
-      help: `preset of rules (default: the manifest's, else ${defaultRules})`,
+      value: 'NAME|FILE',
+      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
     },
     output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
     shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
@@ -82,13 +96,16 @@ export const inspectCommand: Command = {
     const forward = canonical(await trace(model, options));
     const { graph } = forward.program;
     const output = given.text('output');
-    const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
-    const { chosen, notes } = compileExplanation(forward, request);
+    const opened = await openRules(rules);
+    const request = requestFor({ ...opened, ...(output === undefined ? {} : { output }) });
+    const { chosen, notes, stages, program } = compileExplanation(forward, request);
+    const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
     terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
     printIo(terminal, graph);
     terminal.out(summary(graph));
+    terminal.out(`${graph.name} ${rules}: ${printCosts(costs)}`);
     terminal.out('');
-    terminal.out(nodeTable(graph, chosen));
+    terminal.out(nodeTable(graph, chosen, costs));
     for (const note of notes) terminal.err(`note: ${note}`);
   },
 };
