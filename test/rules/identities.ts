@@ -42,10 +42,16 @@ const paddedAndCut: Identity = (k, x) => {
   return sliced(k, k.builder.add('pad', [x], { attrs }), 1, extent + 1);
 };
 
-const reversedTwice: Identity = (k, x) => {
-  const attrs = { axes: [typeOf(k, x).shape.length - 1] };
-  const once = k.builder.add('reverse', [x], { attrs });
-  return k.builder.add('reverse', [once], { attrs });
+/** Reversed, and put right by other means: two equal mistakes on the way back would not be seen. */
+const reversedAndGathered: Identity = (k, x) => {
+  const { shape } = typeOf(k, x);
+  const axis = shape.length - 1;
+  const extent = shape[axis] as number;
+  const order = Array.from({ length: extent }, (_, place) => extent - 1 - place);
+  const reversed = k.builder.add('reverse', [x], { attrs: { axes: [axis] } });
+  const type = { dtype: 'i32', shape: [extent] } as const;
+  const indices = k.builder.add('constant', [], { attrs: { value: order }, type });
+  return k.builder.add('gather', [reversed, indices], { attrs: { axis } });
 };
 
 /** Pooled over windows of one place. */
@@ -62,7 +68,7 @@ const pool =
 export const moving: Readonly<Record<string, Identity>> = {
   'a reshape to the same shape': (k, x) => k.reshape(x, typeOf(k, x).shape),
   'a transposition and its inverse': thereAndBack,
-  'a reversal and its inverse': reversedTwice,
+  'a reversal undone by a gather': reversedAndGathered,
   'two slices joined again': joinedSlices,
   'a padding cut off again': paddedAndCut,
   'a broadcast of nothing': (k, x) => k.broadcast(x, [...typeOf(k, x).shape.keys()], typeOf(k, x)),
