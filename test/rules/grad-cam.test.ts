@@ -81,6 +81,20 @@ describe('by hand, where x = (1, 2; 3, −4): the channels are (1, 2; 3, 0) and 
     expectCam(cam(large, picture, 0), rows.flat());
   });
 
+  it('is at the size of the first input that is a picture', () => {
+    const graph = graphOf([
+      '%age = input() : f32[N,2]',
+      '%x = input() : f32[N,2,2,1]',
+      kernel,
+      `%c = conv(%x, %k) {${one}, strides=[1,1]} : f32[N,2,2,2]`,
+      ...end.slice(0, 3),
+      '%z = einsum(%v, %w) {eq="bi,ij->bj"} : f32[N,2]',
+      '%y = add(%z, %age) : f32[N,2]',
+    ]);
+    const { outputs } = explain(graph, dialect, { preset }).graph;
+    expect(Object.keys(outputs).filter((key) => key.startsWith('relevance.'))).toEqual(['relevance.x']);
+  });
+
   it('has one channel, whatever the input has', () => {
     expect(cam(large, new Array<number>(16).fill(1), 0).shape).toEqual([1, 4, 4, 1]);
   });

@@ -129,6 +129,21 @@ describe('the range of the input', () => {
     expect(error.hint).toContain('range: [low, high]');
   });
 
+  it('RELC3004 where the bounds are exchanged, for all channels or for one', () => {
+    for (const [low, high] of [
+      [1, 0],
+      [[0, 1, 0], 0.5],
+      [
+        [0, 0],
+        [1, -1],
+      ],
+    ]) {
+      const error = refused({ rule: 'zBox', params: { low: low!, high: high! } });
+      expect([error.code, error.detail.includes('expected low ≤ high')]).toEqual(['RELC3004', true]);
+    }
+    expect(withBox({ low: 0, high: 0 })[0]).toEqual({ low: 0, high: 0 });
+  });
+
   it('is asked of no other rule', () => {
     for (const preset of presets.values()) {
       if (preset.name === 'epsilon-gamma-box') continue;
