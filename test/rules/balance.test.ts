@@ -16,7 +16,11 @@ import { dialect, lower, propagate, sequence, total, uniform } from './support.j
 /** Σ over everything of what is left when R at the scores is handed down under a composite, by the largest sum. */
 function booksUnder(composite: Composite, net: Net): number {
   const seed = { value: net.graph.outputs.y!, relevance: 'R' };
-  const account = addAccount(propagate(net.graph, composite), dialect, { seed, quantity: 'relevance' });
+  const account = addAccount(propagate(net.graph, composite), dialect, {
+    seed,
+    quantity: 'relevance',
+    explained: new Map(),
+  });
   const R = uniform([net.x.shape[0]!, 3], sequence(4));
   const values = evaluate(lower(account.graph), dialect, { x: net.x, R }, net.weights);
   const sumOf = (key: string) => total(values[key]!.data);
@@ -32,7 +36,7 @@ function books(net: Net, name: string): { rest: number; scale: number }[] {
   const { graph } = explain(net.graph, dialect, requestFor(name));
   const z = net.graph.outputs.y!;
   const seed = { value: z, relevance: `${prefixes[quantity]}${z}` };
-  const account = addAccount(graph, dialect, { seed, quantity });
+  const account = addAccount(graph, dialect, { seed, quantity, explained: new Map() });
   const { entries, start } = account;
   const target = tensor([net.x.shape[0]!], new Array<number>(net.x.shape[0]!).fill(-1), 'i32');
   const values = evaluate(lower(account.graph), dialect, { x: net.x, [targetInput]: target }, net.weights);
