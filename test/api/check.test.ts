@@ -12,7 +12,7 @@ import type { ExplanationRequest } from '../../src/rules/explanation.js';
 import { presetNamed } from '../../src/rules/presets.js';
 import { type RuleDefinition, type RuleTable, ruleTable } from '../../src/rules/rules.js';
 import { targetInput } from '../../src/rules/seed.js';
-import { convNet, denseNet, type NetShape, residualNet } from '../rules/random-nets.js';
+import { convNet, denseNet, mixedNet, type NetShape, residualNet } from '../rules/random-nets.js';
 import { exact, row } from '../rules/support.js';
 
 /** The report on one sample, the compiled program run by the evaluator. */
@@ -271,6 +271,7 @@ describe('on random networks nothing is unexplained, under any preset', () => {
     batch: fc.constant(1),
   });
   const convNets = [
+    mixedNet,
     (shape: NetShape) => convNet(shape, 'max_pool'),
     (shape: NetShape) => convNet(shape, 'avg_pool'),
   ];
