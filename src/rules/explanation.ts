@@ -29,7 +29,10 @@ export interface ExplanationRequest {
 }
 
 export interface Explanation {
-  /** Outputs: `scores`, `target`, `logit`, `start`, and `relevance.<value>` for each explained value. */
+  /**
+   * Outputs: `scores`, `target`, `logit`, `start`, of a contrast `against`, and `relevance.<value>` for each explained
+   * value.
+   */
   readonly graph: Graph;
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
@@ -155,8 +158,8 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
     inputs: [...inputs.values()],
     rules,
   });
-  const { target, logit, start } = seed;
-  const outputs: Record<string, Name> = { scores: output, target, logit, start };
+  const { relevance: _start, ...told } = seed;
+  const outputs: Record<string, Name> = { scores: output, ...told };
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
     if (found !== undefined) outputs[relevanceKey(asked)] = found;

@@ -14,7 +14,8 @@ export const seeds = ['logit', 'one', 'outputs', 'contrast', 'tensor'] as const;
 export type Seed = (typeof seeds)[number];
 
 /** What is made of what arrives at the explained values. */
-export type Result = 'as it is' | 'times input' | 'grad-cam';
+export const results = ['as it is', 'times input', 'grad-cam'] as const;
+export type Result = (typeof results)[number];
 
 export interface Preset {
   readonly name: string;
