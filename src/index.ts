@@ -1,16 +1,19 @@
 // The public API.
-export { type CompileOptions, compile } from './api/compile.js';
+export { type CompileOptions, compile, type ExplanationOptions } from './api/compile.js';
+export {
+  type DriverOptions,
+  type IntegratedGradients,
+  type IntegratedGradientsOptions,
+  integratedGradients,
+  type SmoothGradOptions,
+  smoothGrad,
+} from './api/drivers.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
-export type {
-  Explainer,
-  ExplainOptions,
-  Explanation,
-  InputValue,
-  Stage,
-  Values,
-} from './api/explainer.js';
+export type { Explainer, Explanation, Stage, Values } from './api/explainer.js';
+export type { Inputs, InputValue } from './api/inputs.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
+export type { Classes, ExplainOptions } from './api/seed.js';
 export { type Manifest, parseManifest } from './codegen/manifest.js';
 export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
 export { evaluate, evaluateAll } from './ir/evaluate.js';
@@ -24,6 +27,8 @@ export type { TensorData, Weights } from './ir/tensor.js';
 export type { Dim, Dtype, Shape, TensorType } from './ir/type.js';
 export { verify } from './ir/verify.js';
 export type { Composite, CompositeLine, Match, RuleChoice } from './rules/composite.js';
-export { type Preset, presets, type Seed } from './rules/presets.js';
+export { type CompositeFile, parseComposite, printComposite, type Rules } from './rules/composite-file.js';
+export { base, type Preset, presets, type Seed } from './rules/presets.js';
+export type { Range } from './rules/resolve.js';
 export type { FunctionInputs, ModelFunction, ModelResult, Params } from './trace/function.js';
 export type { InputShape, InputSpec, TypedInput } from './trace/trace.js';

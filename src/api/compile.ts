@@ -1,23 +1,50 @@
 // compile: a model in, an explainer out.
-import { presetNamed, type Seed } from '../rules/presets.js';
+import type { Name } from '../ir/graph.js';
+import { stated } from '../ir/stated.js';
+import { presetOf, type Rules } from '../rules/composite-file.js';
+import type { Seed } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
-import { Explainer } from './explainer.js';
+import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
 import { expectSeed } from './seed.js';
 
-export interface CompileOptions extends TraceOptions {
-  /** The name of a preset: `relc rules` lists them. Defaults to `epsilon-plus`. */
-  readonly rules?: string;
+/** What is explained, and how. */
+export interface ExplanationOptions {
+  /**
+   * The name of a preset (`relc rules` lists them), a preset, or a composite: a list of lines `[name, match, rule]`.
+   * Defaults to `epsilon-plus`.
+   */
+  readonly rules?: Rules;
   /** Which output to explain, where the model has several. */
   readonly output?: string;
   /** What relevance starts as; may be changed with each explanation. Defaults to the preset's. */
   readonly seed?: Seed;
+  /** Values to explain in place of the inputs: names of values or layers, also of those merged into others. */
+  readonly relevanceOf?: readonly Name[];
+  /** The layer that grad-cam looks at: a value or layer [N, height, width, channels]. Defaults to the last convolution. */
+  readonly layer?: Name;
   /** The smallest and the largest value that an input can take, or lists with one number a channel: for zB. */
   readonly range?: Range;
 }
 
+export interface CompileOptions extends TraceOptions, ExplanationOptions {}
+
 export const defaultRules = 'epsilon-plus';
+
+/**
+ * What options ask the compiler for.
+ * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3007 (a wrong composite)
+ */
+export function requestFor(options: ExplanationOptions): CompiledRequest {
+  const preset = presetOf(options.rules ?? defaultRules);
+  const { output, relevanceOf, layer, range } = options;
+  return {
+    preset,
+    seed: expectSeed(options.seed ?? preset.seed),
+    ...stated({ output, relevanceOf, layer, range }),
+  };
+}
 
 /**
  * Compiles an explainer: traces the model, derives the graph of its relevance under the rules, and makes it ready to
@@ -30,11 +57,8 @@ export const defaultRules = 'epsilon-plus';
  * const { scores, target, relevance } = await explainer.explain(pixels);
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
-  const preset = presetNamed(options.rules ?? defaultRules);
+  const request = requestFor(options);
   const forward = canonical(await trace(model, options));
-  const { output, range } = options;
-  const asked = { ...(output === undefined ? {} : { output }), ...(range === undefined ? {} : { range }) };
-  const compileFor = (seed: Seed) => compileExplanation(forward, { preset, seed, ...asked });
-  const seed = expectSeed(options.seed ?? preset.seed);
-  return new Explainer(compileFor(seed), preset.name, seed, compileFor);
+  const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
+  return new Explainer(compileFor(request.seed), request, compileFor);
 }

@@ -42,6 +42,7 @@ export const errorCodes = {
   RELC4004: 'the explainer was disposed',
   RELC4005: 'the emitted module does not type-check',
   RELC4006: 'the result is not finite',
+  RELC4007: 'wrong use of a driver',
   // 5xxx: the command, files and pictures
   RELC5001: 'wrong use of the command',
   RELC5002: 'a file could not be read or written',

@@ -127,6 +127,7 @@ describe.each(names)('the module for %s', (name) => {
       size: [12, 12],
       rules: name,
       seed: presets.get(name)!.seed,
+      range: [-1, 1],
       inputs: { x: ['N', 12, 12, 3] },
       model: expect.stringMatching(/^[0-9a-f]{64}$/),
       tool: expect.stringMatching(/^\d+\.\d+\.\d+/),
@@ -146,7 +147,7 @@ it('every way of writing an op type-checks, and computes what the walker compute
   const files = await emitTypeScript(planFor(graph, dialect), {
     title: 'All ops.',
     details: [],
-    targetInput: '',
+    parameters: [],
   });
   const binary = { 'weights.safetensors': encodeSafetensors(weights) };
   const results = await runEmitted({ ops: { inputs, files: { ...files, ...binary } } }, ['cpu']);
