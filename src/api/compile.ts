@@ -2,7 +2,7 @@
 import type { Name } from '../ir/graph.js';
 import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
-import type { Seed } from '../rules/presets.js';
+import { defaultRules, type Seed } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
@@ -29,8 +29,6 @@ export interface ExplanationOptions {
 }
 
 export interface CompileOptions extends TraceOptions, ExplanationOptions {}
-
-export const defaultRules = 'epsilon-plus';
 
 /**
  * What options ask the compiler for.

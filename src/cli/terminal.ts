@@ -4,6 +4,8 @@
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
+  /** Writes the last line of standard error anew; left out where that is no screen. */
+  status?(text: string): void;
   readonly colour: boolean;
   readonly columns: number;
 }
@@ -20,6 +22,7 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
+    ...(stderr.isTTY === true ? { status: (text) => void stderr.write(`\r\u001b[2K${text}`) } : {}),
     colour: (env.NO_COLOR ?? '') === '' && (wanted || stdout.isTTY === true),
     columns: stdout.columns ?? 80,
   };
@@ -56,6 +59,24 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** `12 ms`, `3.4 s` */
 export function duration(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** `97.3 %`, and `0.016 %` where one decimal would hide it. */
+export function percent(share: number): string {
+  if (!Number.isFinite(share)) return '–';
+  const value = 100 * share;
+  return `${Math.abs(value) >= 0.1 || value === 0 ? value.toFixed(1) : Number(value.toPrecision(2))} %`;
+}
+
+const barWidth = 24;
+
+/** Draws how far a long task is, on a screen; the line is gone when all is done. */
+export function progressBar(terminal: Terminal, task: string): (done: number, all: number) => void {
+  return (done, all) => {
+    const filled = Math.round((barWidth * done) / all);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
+    terminal.status?.(done === all ? '' : `${task} ${bar} ${done}/${all}`);
+  };
 }
 
 /** Times the phases of a command. */

@@ -21,7 +21,8 @@ export function nearNames(word: string, known: readonly string[]): readonly stri
   const near = known
     .map((name): [string, number] => {
       const plain = name.toLowerCase();
-      const isPart = wanted.length > 2 && (plain.includes(wanted) || wanted.includes(plain));
+      const isLong = Math.min(wanted.length, plain.length) > 2;
+      const isPart = isLong && (plain.includes(wanted) || wanted.includes(plain));
       return [name, isPart ? 0 : distance(wanted, plain)];
     })
     .filter(([, away]) => away <= allowed)

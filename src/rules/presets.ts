@@ -213,6 +213,9 @@ export const presets: ReadonlyMap<string, Preset> = new Map(
   [...relevancePresets, ...gradientPresets].map((entry) => [entry.name, entry]),
 );
 
+/** The preset that is meant where none is named. */
+export const defaultRules = 'epsilon-plus';
+
 /** @throws RelcError RELC3003 with the names there are; `EpsilonPlus`, `epsilonPlus` and `epsilon-plus` are one name */
 export function presetNamed(name: string): Preset {
   const wanted = plainName(name);

@@ -1,11 +1,12 @@
 // relc dump: the IR at any stage, as text.
 import { join } from 'node:path';
+import { requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
 import type { Graph } from '../../ir/graph.js';
 import { print } from '../../ir/print.js';
-import { presetNamed } from '../../rules/presets.js';
 import { type Command, usageError } from '../arguments.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { write } from '../files.js';
 import { openModel, startTfjs } from '../model.js';
 
@@ -27,11 +28,10 @@ export const dumpCommand: Command = {
 reads again as .relc. Stages:
 ${stageNames.join(', ')}.`,
   options: {
+    ...explanationOptions,
     rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME',
-      help: 'preset of rules: dump the explainer, not only the model',
+      ...explanationOptions.rules,
+      help: 'a preset or a file of rules: dump the explainer, not only the model',
     },
     after: {
       type: 'string',
@@ -46,8 +46,6 @@ ${stageNames.join(', ')}.`,
       help: 'write NN-stage.relc files there instead of printing',
     },
     locs: { type: 'boolean', help: 'append the layer and call site of each node' },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
   },
   examples: [
     'relc dump model/model.json',
@@ -58,12 +56,11 @@ ${stageNames.join(', ')}.`,
     const rules = given.text('rules');
     const asked = stagesAsked(given.text('after'), rules !== undefined);
     await startTfjs();
-    const { model, options } = await openModel(given.positional(0), given.text('shape'));
+    const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const forward = canonical(await trace(model, options));
-    const output = given.text('output');
     let stages: ReadonlyMap<StageName, Graph> = forward.stages;
     if (rules !== undefined) {
-      const request = { preset: presetNamed(rules), ...(output === undefined ? {} : { output }) };
+      const request = requestFor(await explanationOptionsOf(given, manifest));
       const compiled = compileExplanation(forward, request);
       for (const note of compiled.notes) terminal.err(`note: ${note}`);
       stages = compiled.stages;

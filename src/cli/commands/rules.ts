@@ -1,8 +1,11 @@
 // relc rules: the presets, their tables, and what each rule computes.
-import { printChoice, printMatch } from '../../rules/composite.js';
-import { base, type Preset, presetNamed, presets } from '../../rules/presets.js';
+import { kinds, printChoice, printMatch } from '../../rules/composite.js';
+import { presetOf, printComposite } from '../../rules/composite-file.js';
+import { base, type Preset, presets } from '../../rules/presets.js';
+import { resolved } from '../../rules/resolve.js';
 import { ruleTable } from '../../rules/rules.js';
 import type { Command } from '../arguments.js';
+import { openRules } from '../explanation-options.js';
 import { styled, type Terminal, table } from '../terminal.js';
 
 function printPreset(terminal: Terminal, preset: Preset): void {
@@ -19,22 +22,42 @@ function printPreset(terminal: Terminal, preset: Preset): void {
   terminal.out('');
 }
 
+/** The preset with every rule and parameter stated. @throws RelcError RELC3004, RELC3006 */
+const checked = (preset: Preset): Preset => ({
+  ...preset,
+  composite: resolved(preset.composite, ruleTable),
+});
+
 export const rulesCommand: Command = {
   name: 'rules',
   positionals: [],
   summary: 'list the presets with their tables, and the rules they use',
-  description:
-    'A composite is a list of lines; the first line that matches an op chooses its rule. An op that no line\nmatches is refused by name.',
+  description: `A composite is a list of lines; the first line that matches an op chooses its rule. An op that no line
+matches is refused by name. A line may ask for a kind or an op, a name with * for any letters, the first or the last
+layer, layers by number. --preset NAME --json prints a file to change and use as --rules my.json:
+  { "extends": "base", "composite": [["dense", { "kind": "dense", "last": true }, { "rule": "epsilon" }], …] }
+An object may state name, summary, source, extends ("base" or a preset), composite, seed, quantity and result.
+Kinds: ${Object.keys(kinds).join(', ')}.`,
   options: {
-    preset: { type: 'string', short: 'p', value: 'NAME', help: 'only this preset' },
-    json: { type: 'boolean', help: 'print presets as JSON data' },
+    preset: {
+      type: 'string',
+      short: 'p',
+      value: 'NAME|FILE',
+      help: 'only this preset, or what a file of rules says',
+    },
+    json: { type: 'boolean', help: 'print the preset as a file of rules; without --preset a list of all' },
   },
-  examples: ['relc rules', 'relc rules --preset epsilon-plus'],
+  examples: [
+    'relc rules',
+    'relc rules --preset epsilon-plus',
+    'relc rules --preset epsilon --json > my.json',
+  ],
   async run(given, terminal) {
     const only = given.text('preset');
-    const shown = only === undefined ? [...presets.values()] : [presetNamed(only)];
+    const shown = only === undefined ? [...presets.values()] : [checked(presetOf(await openRules(only)))];
     if (given.flag('json')) {
-      terminal.out(JSON.stringify(shown, undefined, 2));
+      const files = shown.map(printComposite);
+      terminal.out(only === undefined ? `[\n${files.join(',\n')}\n]` : files[0]!);
       return;
     }
     for (const preset of shown) printPreset(terminal, preset);
