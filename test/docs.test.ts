@@ -1,11 +1,13 @@
 // The docs say what the code does: error codes, presets and rules are listed, links lead somewhere.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { misplacedPresets } from '../scripts/families.js';
+import { missingBlocks, regenerated } from '../scripts/rule-tables.js';
 import { errorCodes } from '../src/ir/error.js';
 import { denominatorModes } from '../src/ir/ops/quotient.js';
-import { presets } from '../src/rules/presets.js';
+import { presets, seeds } from '../src/rules/presets.js';
 import { ruleTable } from '../src/rules/rules.js';
 
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
@@ -28,7 +30,20 @@ describe('docs/errors.md', () => {
 describe('docs/rules.md', () => {
   const text = read('docs/rules.md');
 
-  it.each([...presets.keys(), ...Object.keys(ruleTable), ...denominatorModes])(
+  it('has every preset in a family', () => {
+    expect(misplacedPresets()).toEqual([]);
+  });
+
+  it('has a place for every table', () => {
+    expect(missingBlocks(text)).toEqual([]);
+  });
+
+  it('has the tables as the code has them (BLESS=1 writes them)', () => {
+    if (process.env.BLESS === '1') writeFileSync(join(root, 'docs/rules.md'), regenerated(text));
+    else expect(text).toBe(regenerated(text));
+  });
+
+  it.each([...presets.keys(), ...Object.keys(ruleTable), ...denominatorModes, ...seeds])(
     '`%s` is explained',
     (name) => {
       expect(text).toContain(`\`${name}\``);

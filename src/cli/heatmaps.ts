@@ -7,12 +7,12 @@ import { renderHeatmap } from './picture/heatmap.js';
 import { encodeNpy } from './picture/npy.js';
 import { encodePicture, type Picture } from './picture/picture.js';
 import { sideBySide } from './picture/side-by-side.js';
-import { heatOf, type Subject, subjectName, valuesOf } from './subject.js';
+import { heatAt, type Subject, subjectName, valuesOf } from './subject.js';
 
 /** One heatmap, of an explanation at a value. */
 function drawn(subject: Subject, explanation: Explanation, name: string): Picture[] {
   const { input, method } = subject;
-  const heat = heatOf(subject, name, explanation.relevances[name]!);
+  const heat = heatAt(subject, name, explanation);
   if (heat === undefined) return [];
   const at = subject.explainer.request.relevanceOf === undefined ? '' : ` at ${name}`;
   const title = `${subjectName(subject, explanation)}  ${method}${at}`;
@@ -75,7 +75,7 @@ export async function saveFiles(
 ): Promise<string[]> {
   const saved: string[] = [];
   const canDraw = valuesOf(subject).some(
-    (name) => heatOf(subject, name, subject.explanations[0]!.relevances[name]!) !== undefined,
+    (name) => heatAt(subject, name, subject.explanations[0]!) !== undefined,
   );
   const picture = out ?? (canDraw ? usual : undefined);
   if (picture !== undefined) {

@@ -3,7 +3,7 @@ import type { Explanation, Values } from '../api/explainer.js';
 import { labelOf } from './labels.js';
 import { formatValue } from './picture/heat.js';
 import { renderTerminal } from './picture/terminal.js';
-import { heatOf, type Subject, subjectName, valuesOf } from './subject.js';
+import { heatAt, type Subject, subjectName, valuesOf } from './subject.js';
 import { percent, styled, type Terminal, table } from './terminal.js';
 
 const sum = (data: Float32Array) => data.reduce((total, value) => total + value, 0);
@@ -82,7 +82,7 @@ function entryTable(subject: Subject, name: string, explanation: Explanation): s
 }
 
 function drawing(terminal: Terminal, subject: Subject, name: string, explanation: Explanation): string {
-  const heat = heatOf(subject, name, explanation.relevances[name]!);
+  const heat = heatAt(subject, name, explanation);
   if (heat === undefined) return entryTable(subject, name, explanation);
   const columns = Math.min(48, terminal.columns - 2, 2 * heat.width);
   return renderTerminal(heat, { columns, colour: terminal.colour });

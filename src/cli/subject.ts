@@ -30,13 +30,19 @@ export function subjectName({ explainer, labels }: Subject, { target, against }:
   return `${labelOf(target, labels)}${compared}`;
 }
 
-/** Relevance summed over channels, of a value [1, H, W, C] or an input [1, H, W]; undefined for what is no picture. */
-export function heatOf({ explainer }: Subject, name: string, { data, shape }: Values): Heat | undefined {
-  const { compiled } = explainer;
-  const isInput = nodeOf(compiled.stages.get('canonicalize')!, compiled.explained.get(name)!).op === 'input';
-  if (shape.length !== 4 && !(shape.length === 3 && isInput)) return undefined;
+/** Relevance summed over channels: [1, H, W, C] or [1, H, W]; undefined for other shapes. */
+export function heatOf({ data, shape }: Values): Heat | undefined {
+  if (shape.length !== 4 && shape.length !== 3) return undefined;
   const [, height, width, channels = 1] = shape as [number, number, number, number?];
   const sums = new Float32Array(height * width);
   for (let i = 0; i < data.length; i++) sums[Math.floor(i / channels)]! += data[i]!;
   return { width, height, data: sums };
+}
+
+/** The heat of a value of an explanation; of three axes only an input is a picture, and not a row of tokens. */
+export function heatAt({ explainer }: Subject, name: string, { relevances }: Explanation): Heat | undefined {
+  const { stages, explained } = explainer.compiled;
+  const isInput = nodeOf(stages.get('canonicalize')!, explained.get(name)!).op === 'input';
+  const values = relevances[name]!;
+  return values.shape.length === 4 || isInput ? heatOf(values) : undefined;
 }

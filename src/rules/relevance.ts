@@ -1,4 +1,5 @@
 // The relevance pass: the backward loop that turns a forward graph into the graph of its relevance.
+import { preprocessedValues } from '../ir/analyses/preprocessed.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
@@ -43,18 +44,6 @@ export interface RelevanceResult {
   readonly chosen: readonly ChosenRule[];
 }
 
-const preprocessing = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'neg',
-  'batch_norm',
-  'reshape',
-  'transpose',
-  'cast',
-]);
-
 /** Affine ops from which `end` is reached through no other affine op. */
 function lastLayers(nodes: ReadonlyMap<Name, Node>, end: Name | undefined): ReadonlySet<Name> {
   const last = new Set<Name>();
@@ -78,16 +67,12 @@ export function surroundingsOf(
   end?: Name,
 ): Surroundings {
   const active = activeValues({ nodes });
-  const preprocessed = new Set<Name>();
+  const preprocessed = preprocessedValues({ nodes });
   const unmixed = new Set<Name>(explained);
   const first = new Set<Name>();
   const layers = new Map<Name, number>();
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
-    if (node.op === 'input') preprocessed.add(node.name);
-    else if (preprocessing.has(node.op) && activeArgs.length === 1 && preprocessed.has(activeArgs[0]!)) {
-      preprocessed.add(node.name);
-    }
     if (affineOps.has(node.op) && activeArgs.length === 1) layers.set(node.name, layers.size);
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
     if (!fresh) continue;

@@ -33,8 +33,18 @@ export interface Expansion extends Application {
   readonly name: Name;
 }
 
-/** What else the rule is called: by zennit, captum, iNNvestigate, RelevancePropagation.jl. */
-export type OtherNames = readonly string[];
+/** Who else names rules. */
+export const vocabularies = [
+  'literature',
+  'zennit',
+  'captum',
+  'iNNvestigate',
+  'RelevancePropagation.jl',
+  'Transformer-Explainability',
+] as const;
+
+/** What else the rule is called, by whom. Stabilisers and the treatment of biases may differ: docs/rules.md says where. */
+export type OtherNames = Readonly<Partial<Record<(typeof vocabularies)[number], readonly string[]>>>;
 
 export interface RuleDefinition {
   readonly summary: string;
@@ -75,13 +85,23 @@ export type RuleName = keyof typeof rules;
 export const ruleTable: Readonly<Record<RuleName, RuleDefinition>> = rules;
 
 /** `alphaBeta`, `AlphaBeta`, `alpha_beta` and `alpha-beta` are one name. */
-export const plainName = (name: string): string => name.replace(/[^A-Za-z0-9.]/g, '').toLowerCase();
+export const plainName = (name: string): string => name.replace(/[^\p{L}\p{N}.]/gu, '').toLowerCase();
 
-/** The rule's own name for any name it is known by; undefined if there is none. */
+/** All names that a rule goes by, its own first. */
+export const namesOf = (own: string, { knownAs = {} }: RuleDefinition): readonly string[] => [
+  own,
+  ...vocabularies.flatMap((whose) => knownAs[whose] ?? []),
+];
+
+/**
+ * The rule's own name for any name it is known by: as it is written, else in its plain form; undefined if no rule, or
+ * more than one, is known by it.
+ */
 export function ruleNamed(name: string, table: RuleTable = ruleTable): string | undefined {
   if (Object.hasOwn(table, name)) return name;
+  const known = (same: (other: string) => boolean) =>
+    Object.keys(table).filter((own) => namesOf(own, table[own]!).some(same));
   const wanted = plainName(name);
-  return Object.keys(table).find((own) =>
-    [own, ...(table[own]!.knownAs ?? [])].some((known) => plainName(known) === wanted),
-  );
+  const found = [known((other) => other === name), known((other) => plainName(other) === wanted)];
+  return found.find((rules) => rules.length === 1)?.[0];
 }

@@ -12,6 +12,7 @@ import {
   stageNames,
 } from '../../src/index.js';
 import { tensor } from '../../src/ir/tensor.js';
+import { ruleTable } from '../../src/rules/rules.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
 
 const folder = scratch();
@@ -155,7 +156,7 @@ describe('inspect and rules', () => {
   it('lists every preset with its table and its base', async () => {
     const { out } = await relc('rules');
     for (const name of presets.keys()) expect(out).toContain(name);
-    expect(out).toContain('base: activation');
+    expect(out).toMatch(/then the base\n[\s\S]*\nthe base\n[\s\S]*\n {2}activation +activation +pass\n/);
     const { out: json } = await relc('rules', '--json');
     expect((JSON.parse(json) as Preset[]).map(({ name }) => name)).toEqual([...presets.keys()]);
   });
@@ -201,6 +202,22 @@ describe('inspect and rules', () => {
       expect((await relc(...command)).err).toContain("RELC3006: line 'all'");
     }
     expect((await relc('inspect', model, '-r', join(folder, 'none.json'))).code).toBe(2);
+  });
+
+  it('says of each rule what it is called, takes and loses, in 100 columns', async () => {
+    const { out } = await relc('rules');
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    for (const name of Object.keys(ruleTable)) expect(out).toContain(`\n${name}\n`);
+    const { out: one } = await relc('rules', '--preset', 'epsilon-plus');
+    expect(one).toMatch(/also called +zennit ZPlus, iNNvestigate ZPlusRule/);
+    expect(one).toMatch(/parameters +denominator="signed", eps=1e-6, normScale, zeroBias/);
+    expect(one).toMatch(/may lose +biases, ε, one-signed neurons/);
+    expect(one).not.toContain('\nflat\n');
+  });
+
+  it('says what is no relevance', async () => {
+    expect((await relc('rules', '--preset', 'gradient')).out).toContain('a derivative');
+    expect((await relc('rules', '--preset', 'grad-cam')).out).toContain('no share of f(x)');
   });
 });
 

@@ -13,7 +13,7 @@ import {
 } from '../../src/ir/type.js';
 
 /** Choices read from a list of numbers; the list shrinks, and so does what is made from it. */
-class Choices {
+export class Choices {
   private at = 0;
 
   constructor(private readonly numbers: readonly number[]) {}
@@ -309,6 +309,7 @@ const makers: Readonly<Record<string, Maker>> = {
     if (d.below(2) === 0) d.add(op, [like(), z], { mode: 'signed', eps: d.number() });
     else d.add(op, [like(), z, like()], { mode: 'plain' });
   },
+  stabiliser: (d, op) => d.add(op, [d.value()], { mode: 'signed', eps: d.number() }),
   accumulate: (d, op) => {
     const x = d.value();
     d.add(

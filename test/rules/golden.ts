@@ -5,6 +5,7 @@ import { forward } from '../../src/ir/forward.js';
 import type { Attrs, Graph, Name } from '../../src/ir/graph.js';
 import { sizeOf, type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { Dim } from '../../src/ir/type.js';
+import { kernelLast, translations } from './golden-layers.js';
 
 export interface GoldenNode {
   readonly id: Name;
@@ -22,7 +23,8 @@ export interface GoldenRun {
   readonly rules: Readonly<Record<Name, GoldenRule>>;
   /** The class explained, for each sample. */
   readonly target?: readonly number[] | null;
-  readonly seed: { readonly kind: string; readonly tensor: string };
+  /** `more`: what comes back from the further users of a value that is handed on as it is. */
+  readonly seed: { readonly kind: string; readonly tensor: string; readonly more?: readonly string[] };
   /** Relevance at the output of each node, and `x_f64`: that of x in 64 bits. */
   readonly relevance: Readonly<Record<Name, string>>;
   /** The peer's own rounding errors: at x, and where they are worst. */
@@ -38,6 +40,8 @@ export interface GoldenModel {
   };
   readonly input: Readonly<Record<Name, string>>;
   readonly activations: Readonly<Record<Name, string>>;
+  /** Weights of convolutions as the peer merges them with the batch normalization behind. */
+  readonly merged?: Readonly<Record<Name, Readonly<Record<string, string>>>>;
   readonly runs: readonly GoldenRun[];
 }
 
@@ -82,6 +86,16 @@ export function permuted({ shape, data }: TensorData, perm: readonly number[]): 
   return tensor(moved, values);
 }
 
+/** Tensors of one shape one after another along axis 1. */
+function joined(parts: readonly TensorData[]): TensorData {
+  const [rows, extent, ...rest] = parts[0]!.shape as [number, number, ...number[]];
+  const size = sizeOf([extent, ...rest]);
+  const values = Array.from({ length: rows }, (_, row) =>
+    parts.map(({ data }) => Array.from(data.slice(row * size, (row + 1) * size))),
+  );
+  return tensor([rows, extent * parts.length, ...rest], values.flat(2));
+}
+
 const lastAxis = (rank: number) => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
 
 const spatialOps = new Set([
@@ -106,10 +120,13 @@ export class GoldenGraph {
     readonly model: GoldenModel,
   ) {
     const { inputs, nodes } = model.graph;
+    // What is shared by all samples can be explained only in a graph without a batch axis
+    const isBatched = new Set(inputs.map(({ shape }) => shape[0])).size === 1;
     for (const { name, shape } of inputs) {
       if (spatialOps.has(nodes[0]!.op)) this.pictures.add(name);
       const own = this.pictures.has(name) ? lastAxis(shape.length).map((axis) => shape[axis]!) : shape;
-      this.builder.add('input', [], { name, type: { dtype: 'f32', shape: ['N', ...own.slice(1)] } });
+      const rows = isBatched ? 'N' : shape[0]!;
+      this.builder.add('input', [], { name, type: { dtype: 'f32', shape: [rows, ...own.slice(1)] } });
     }
     for (const node of nodes) {
       if (node.op !== 'Flatten' && this.pictures.has(node.inputs[0]!)) this.pictures.add(node.id);
@@ -128,8 +145,21 @@ export class GoldenGraph {
     return this.pictures.has(node) ? permuted(data, lastAxis(data.shape.length)) : data;
   }
 
-  input(): TensorData {
-    return this.recorded('x', this.model.input.x!);
+  /** A recorded kernel or bias of a convolution, in our layout. */
+  convolutional(key: string): TensorData {
+    const data = this.source.tensor(key);
+    return data.shape.length > 1 ? permuted(data, kernelLast(data.shape.length)) : data;
+  }
+
+  inputs(): Record<Name, TensorData> {
+    const entries = Object.entries(this.model.input);
+    return Object.fromEntries(entries.map(([name, key]) => [name, this.recorded(name, key)]));
+  }
+
+  /** R at the model's output; parts for several users stand one after another, as the values do. */
+  seed({ seed: { tensor: first, more = [] } }: GoldenRun): TensorData {
+    const [output] = this.model.graph.outputs;
+    return joined([first, ...more].map((key) => this.recorded(output!, key)));
   }
 
   add(op: string, args: readonly Name[], name: Name, attrs: Attrs = {}, shape?: readonly Dim[]): Name {
@@ -146,99 +176,16 @@ export class GoldenGraph {
     return [this.add('param', [], `${id}_${name}`, { key }, this.weights.get(key)!.shape)];
   }
 
+  /** Whole numbers as a constant. */
+  indices(values: readonly number[], name: Name): Name {
+    return this.builder.add('constant', [], {
+      name,
+      attrs: { value: values },
+      type: { dtype: 'i32', shape: [values.length] },
+    });
+  }
+
   shapeOf(name: Name): readonly Dim[] {
     return this.builder.typeOf(name).shape;
   }
 }
-
-type Translation = (to: GoldenGraph, node: GoldenNode) => void;
-
-const numbers = ({ attrs }: GoldenNode, name: string) => attrs![name] as readonly number[];
-
-/** Equal padding on both sides of each axis. */
-const bothSides = (node: GoldenNode) => numbers(node, 'padding').map((width) => [width, width]);
-
-/** Output, input, …window → …window, input, output. */
-const kernelLast = (rank: number) => [...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1, 0];
-
-const windowAttrs = (node: GoldenNode): Attrs => ({
-  strides: numbers(node, 'stride'),
-  padding: bothSides(node),
-  dilations: numbers(node, 'dilation'),
-  groups: node.attrs!.groups as number,
-});
-
-const convolution: Translation = (to, node) => {
-  const rank = numbers(node, 'kernel').length + 2;
-  const w = to.param(node, 'weight', kernelLast(rank));
-  to.add('conv', [...node.inputs, ...w, ...to.param(node, 'bias')], node.id, windowAttrs(node));
-};
-
-/** One more row or column at the end where a last, partial window would start. */
-function roundedUp(to: GoldenGraph, node: GoldenNode): number[][] {
-  const spatial = to.shapeOf(node.inputs[0]!).slice(1, -1) as number[];
-  return spatial.map((extent, axis) => {
-    const [size, stride, pad] = ['kernel', 'stride', 'padding'].map((name) => numbers(node, name)[axis]!);
-    const missing = (extent + 2 * pad! - size!) % stride!;
-    return [pad!, pad! + (node.attrs!.ceil_mode === true && missing > 0 ? stride! - missing : 0)];
-  });
-}
-
-const pool = (op: string): Translation => {
-  return (to, node) => {
-    const attrs = { window: numbers(node, 'kernel'), strides: numbers(node, 'stride') };
-    const [x] = node.inputs;
-    const padding = roundedUp(to, node);
-    const counted =
-      node.attrs!.count_include_pad === true && numbers(node, 'padding').some((width) => width > 0);
-    if (!counted) return void to.add(op, [x!], node.id, { ...attrs, padding });
-    // Padding that counts in the mean is padding of its own
-    const around = (side: number) => [0, ...padding.map((pair) => pair[side]!), 0];
-    const padded = to.add('pad', [x!], `${node.id}_padded`, { low: around(0), high: around(1) });
-    to.add(op, [padded], node.id, { ...attrs, padding: padding.map(() => [0, 0]) });
-  };
-};
-
-const translations: Readonly<Record<string, Translation>> = {
-  Conv1d: convolution,
-  Conv2d: convolution,
-  ConvTranspose2d(to, node) {
-    const w = to.param(node, 'weight', kernelLast(4));
-    const x = to.shapeOf(node.inputs[0]!);
-    const [kernel, stride, padding, extra] = ['kernel', 'stride', 'padding', 'output_padding'].map((name) =>
-      numbers(node, name),
-    );
-    const spatial = x.slice(1, -1).map((extent, i) => {
-      return ((extent as number) - 1) * stride![i]! - 2 * padding![i]! + kernel![i]! + extra![i]!;
-    });
-    const shape = [x[0]!, ...spatial, node.attrs!.out_channels as number];
-    const args = [...node.inputs, ...w, ...to.param(node, 'bias')];
-    to.add('conv_transpose', args, node.id, windowAttrs(node), shape);
-  },
-  Linear(to, node) {
-    const leading = to.shapeOf(node.inputs[0]!).length === 3 ? 'bt' : 'b';
-    const args = [...node.inputs, ...to.param(node, 'weight', [1, 0]), ...to.param(node, 'bias')];
-    to.add('einsum', args, node.id, { eq: `${leading}i,ij->${leading}j` });
-  },
-  BatchNorm2d(to, node) {
-    const statistics = ['weight', 'bias', 'running_mean', 'running_var'].flatMap((name) =>
-      to.param(node, name),
-    );
-    to.add('batch_norm', [...node.inputs, ...statistics], node.id, { epsilon: node.attrs!.eps as number });
-  },
-  ReLU: (to, node) => void to.add('relu', node.inputs, node.id),
-  MaxPool2d: pool('max_pool'),
-  AvgPool2d: pool('avg_pool'),
-  AdaptiveAvgPool2d(to, node) {
-    const spatial = to.shapeOf(node.inputs[0]!).slice(1, -1) as number[];
-    const outputs = numbers(node, 'output_size');
-    const window = spatial.map((extent, axis) => extent / outputs[axis]!);
-    to.add('avg_pool', node.inputs, node.id, { window, strides: window, padding: window.map(() => [0, 0]) });
-  },
-  // Flattening runs over channels first
-  Flatten(to, node) {
-    const moved = to.add('transpose', node.inputs, `${node.id}_moved`, { perm: [0, 3, 1, 2] });
-    const extents = to.shapeOf(moved).slice(1) as number[];
-    to.add('reshape', [moved], node.id, {}, ['N', sizeOf(extents)]);
-  },
-};

@@ -5,6 +5,7 @@ import { canonical, compileExplanation } from '../../api/pipeline.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
+import { type Costs, costsOf, type LayerCost, printCosts } from '../../rules/costs.js';
 import type { ChosenRule } from '../../rules/relevance.js';
 import type { Command } from '../arguments.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
@@ -18,9 +19,18 @@ function weightsOf(graph: Graph, args: readonly string[]): number {
   }, 0);
 }
 
+/** Millions of multiply–adds of the forward, and how many times that forward and relevance take together. */
+function costCells(cost: LayerCost | undefined): string[] {
+  if (cost === undefined) return ['', '', ''];
+  const { forward, total, floor } = cost;
+  const least = floor === undefined ? '' : (floor / forward).toFixed(2);
+  return [(forward / 1e6).toFixed(2), (total / forward).toFixed(2), least];
+}
+
 /** One row a computed value: name, op, shape, weights, rule and the line that chose it. */
-function nodeTable(graph: Graph, chosen: readonly ChosenRule[]): string {
+function nodeTable(graph: Graph, chosen: readonly ChosenRule[], costs: Costs): string {
   const active = activeValues(graph);
+  const costOf = new Map(costs.layers.map((layer) => [layer.layer, layer]));
   const lineOf = new Map(chosen.map(({ node, line }) => [node, line]));
   const rows = [...graph.nodes.values()]
     .filter((node) => active.has(node.name))
@@ -32,11 +42,15 @@ function nodeTable(graph: Graph, chosen: readonly ChosenRule[]): string {
         node.op,
         printShape(node.type.shape),
         weights === 0 ? '' : String(weights),
+        ...costCells(costOf.get(node.name)),
         line === undefined ? '' : printChoice(line[2]),
         line?.[0] ?? '',
       ];
     });
-  return table([['value', 'op', 'shape', 'weights', 'rule', 'chosen by'], ...rows]);
+  return table([
+    ['value', 'op', 'shape', 'weights', 'M mul-adds', '× all', 'floor', 'rule', 'chosen by'],
+    ...rows,
+  ]);
 }
 
 function summary(graph: Graph): string {
@@ -72,12 +86,15 @@ export const inspectCommand: Command = {
     const forward = canonical(await trace(model, options));
     const { graph } = forward.program;
     const request = requestFor(await explanationOptionsOf(given, manifest));
-    const { chosen, notes } = compileExplanation(forward, request);
-    terminal.out(styled(terminal, 'bold', `@${graph.name} under ${request.preset.name}`));
+    const { chosen, notes, stages, program } = compileExplanation(forward, request);
+    const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
+    const rules = request.preset.name;
+    terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
     printIo(terminal, graph);
     terminal.out(summary(graph));
+    terminal.out(`${graph.name} ${rules}: ${printCosts(costs)}`);
     terminal.out('');
-    terminal.out(nodeTable(graph, chosen));
+    terminal.out(nodeTable(graph, chosen, costs));
     for (const note of notes) terminal.err(`note: ${note}`);
   },
 };

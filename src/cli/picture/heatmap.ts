@@ -40,7 +40,8 @@ interface Layout {
   readonly bar: Box;
 }
 
-interface Box {
+/** A rectangle of the canvas. */
+export interface Box {
   readonly left: number;
   readonly top: number;
   readonly width: number;
@@ -112,7 +113,14 @@ function layOut(mapWidth: number, mapHeight: number, limit: Limit, title: string
   return { size, width, height: map.top + contentHeight + margin, map, bar };
 }
 
-function drawMap(canvas: Canvas, box: Box, heat: Heat, limit: Limit, picture: Picture | undefined): void {
+/** Draws the map itself into a box, with a frame around it: colours up to `limit`, over the picture in grey. */
+export function drawMap(
+  canvas: Canvas,
+  box: Box,
+  heat: Heat,
+  limit: Limit,
+  picture: Picture | undefined,
+): void {
   const beneath = picture && luminance(resizePicture(picture, box.width, box.height));
   const [cellWidth, cellHeight] = [box.width / heat.width, box.height / heat.height];
   for (let y = 0; y < box.height; y++) {

@@ -1,7 +1,8 @@
 // Constant folding: values that depend on no input become weights, where that stores no more than before.
+
+import { evaluateConstant } from '../analyses/constants.js';
 import type { Dialect } from '../dialect.js';
-import { evaluateAll } from '../evaluate.js';
-import { activeValues, type Graph, type Name, type Node, nodeOf, usesOf } from '../graph.js';
+import { activeValues, type Graph, type Name, type Node, usesOf } from '../graph.js';
 import type { TensorData, Weights } from '../tensor.js';
 import { elementCount, isBatched } from '../type.js';
 import { removeDeadCode } from './dead-code.js';
@@ -9,6 +10,9 @@ import type { Pass } from './pass.js';
 
 /** Results up to this many elements are folded whatever they replace. */
 const smallResult = 64;
+
+/** A sum is folded where it is this many times smaller than a weight it is taken of, though others need the weight. */
+const summaryRatio = 8;
 
 const sources = new Set(['input', 'param', 'constant']);
 
@@ -64,35 +68,42 @@ function gatesOf(
   return gates;
 }
 
-/** The values to compute, operands first: constants that something not folded uses. */
-function chooseRoots(graph: Graph): Name[] {
-  const active = activeValues(graph);
+/** The elements up to which a constant is folded, by what it frees. */
+function limitsByStorage(graph: Graph, active: ReadonlySet<Name>): (node: Node) => number {
   const freed = freedElements(graph, active);
+  return ({ name }) => Math.max(smallResult, freed.get(name) ?? 0);
+}
+
+/**
+ * The elements up to which a sum is folded whatever it frees. A weight that was summed and is used once more then has
+ * one use, so that folding that one frees it: W·scale and W·offset are stored as two weights, not as their cone.
+ */
+function limitsOfSums(graph: Graph, active: ReadonlySet<Name>): (node: Node) => number {
+  const largest = new Map<Name, number>();
+  for (const node of graph.nodes.values()) {
+    if (active.has(node.name)) continue;
+    largest.set(node.name, Math.max(storedElements(node), ...node.args.map((arg) => largest.get(arg)!)));
+  }
+  return ({ name, op }) => (op === 'sum' ? (largest.get(name) ?? 0) / summaryRatio : 0);
+}
+
+/** The values to compute, operands first: constants within their limits that something not folded uses. */
+function chooseRoots(
+  graph: Graph,
+  limits: (graph: Graph, active: ReadonlySet<Name>) => (node: Node) => number,
+): Name[] {
+  const active = activeValues(graph);
+  const limitOf = limits(graph, active);
   const used = new Set<Name>(Object.values(graph.outputs));
   const roots: Name[] = [];
   for (const node of [...graph.nodes.values()].reverse()) {
     const isActive = active.has(node.name);
     if (!isActive && !used.has(node.name)) continue;
-    const limit = Math.max(smallResult, freed.get(node.name) ?? 0);
-    if (!isActive && isStorable(node) && elementCount(node.type.shape) <= limit) roots.push(node.name);
+    if (!isActive && isStorable(node) && elementCount(node.type.shape) <= limitOf(node))
+      roots.push(node.name);
     else for (const arg of node.args) used.add(arg);
   }
   return roots.reverse();
-}
-
-/** The nodes that `root` is computed from, itself included, operands first. */
-function coneOf(graph: Pick<Graph, 'nodes'>, root: Name, order: ReadonlyMap<Name, number>): Node[] {
-  const cone = new Set<Name>([root]);
-  const pending = [root];
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    for (const arg of nodeOf(graph, name).args) {
-      if (!cone.has(arg)) {
-        cone.add(arg);
-        pending.push(arg);
-      }
-    }
-  }
-  return [...cone].sort((a, b) => order.get(a)! - order.get(b)!).map((name) => nodeOf(graph, name));
 }
 
 function toSinglePrecision(data: TensorData): TensorData {
@@ -115,13 +126,10 @@ function usedWeights(graph: Graph, weights: Weights): Weights {
 /** Puts the value of `root` among the weights and a `param` in its place. */
 function foldValue(
   { nodes, weights }: { nodes: Map<Name, Node>; weights: Map<string, TensorData> },
-  graph: Graph,
   root: Name,
-  cone: readonly Node[],
   dialect: Dialect,
 ): void {
-  const part = { ...graph, nodes: new Map(cone.map((node) => [node.name, node])), outputs: { root } };
-  const folded = toSinglePrecision(evaluateAll(part, dialect, {}, weights).get(root)!);
+  const folded = toSinglePrecision(evaluateConstant(nodes, root, dialect, weights));
   const key = freshKey(weights, root);
   weights.set(key, folded);
   nodes.set(root, { ...nodes.get(root)!, op: 'param', args: [], attrs: { key } });
@@ -130,14 +138,14 @@ function foldValue(
 export const foldConstants: Pass = {
   name: 'fold-constants',
   summary: 'compute what depends on no input, where the result stores no more than its weights did',
-  run(program, dialect) {
-    const alive = removeDeadCode(program.graph);
-    const order = new Map([...alive.nodes.keys()].map((name, index) => [name, index]));
-    const state = { nodes: new Map(alive.nodes), weights: new Map(program.weights) };
-    for (const root of chooseRoots(alive)) {
-      foldValue(state, alive, root, coneOf(state, root, order), dialect);
+  run({ graph, weights }, dialect) {
+    const known = new Map(weights);
+    let folded = removeDeadCode(graph);
+    for (const limits of [limitsOfSums, limitsByStorage]) {
+      const state = { nodes: new Map(folded.nodes), weights: known };
+      for (const root of chooseRoots(folded, limits)) foldValue(state, root, dialect);
+      folded = removeDeadCode({ ...folded, nodes: state.nodes });
     }
-    const graph = removeDeadCode({ ...alive, nodes: state.nodes });
-    return { graph, weights: usedWeights(graph, state.weights) };
+    return { graph: folded, weights: usedWeights(folded, known) };
   },
 };

@@ -66,7 +66,7 @@ export function runPasses(
 }
 
 /** Codes with which a pass refuses the user's program; all else is the pass's own fault. */
-const refusals = /^RELC([234]|1008)/;
+const refusals = /^RELC([234]|100[78])/;
 
 function guarded(pass: Pass, program: Program, dialect: Dialect): Program {
   try {

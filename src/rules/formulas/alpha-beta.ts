@@ -2,12 +2,13 @@
 import { type AttrSchema, numberOf } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { idleOperands, type Leak, type Loss, leak, quotientLeaks, spreadBias } from '../leaks.js';
+import { type Leak, type Loss, leak, quotientLeaks, spreadBias } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import {
   backOf,
   contributing,
   forwardOf,
+  idleTermLeaks,
   isAffine,
   mapped,
   needsLinear,
@@ -84,8 +85,7 @@ function expandJoint(expansion: Expansion, alpha: number, beta: number): Name {
 }
 
 function leaksOfJoint(loss: Loss, alpha: number, beta: number): readonly Leak[] {
-  const { k, node } = loss;
-  const { constant, stopped } = idleOperands(loss);
+  const { k } = loss;
   return halvesOf(loss, alpha, beta).flatMap((half) => {
     const pairs = pairsOf(loss, half);
     const quotient = quotientOfHalf(loss, half, pairs);
@@ -93,17 +93,7 @@ function leaksOfJoint(loss: Loss, alpha: number, beta: number): readonly Leak[] 
     const leaks = [...quotientLeaks(loss, quotient, half.factor, 'one-signed neurons')];
     if (half.bias !== undefined)
       leaks.push(leak('biases', () => k.mul(scaled(), spreadBias(loss, half.bias)!)));
-    // The terms of a sum that receive nothing
-    for (const slot of isAffine(node) ? [] : [...constant, ...stopped]) {
-      const cause = constant.includes(slot) ? 'constant operands' : 'stopped branches';
-      leaks.push(
-        leak(cause, () => {
-          const parts = pairs.filter(({ weight }) => weight !== 0).map(({ part }) => part(node.args[slot]!));
-          return k.mul(scaled(), sumOf(loss, parts) ?? k.constant(0, node.name));
-        }),
-      );
-    }
-    return leaks;
+    return [...leaks, ...idleTermLeaks(loss, pairs, scaled)];
   });
 }
 
@@ -196,7 +186,12 @@ export const alphaBetaRules = {
     summary: 'positive contributions get α, negative ones −β; α − β = 1',
     equation: 'α(x⁺W⁺ᵀ + x⁻W⁻ᵀ)(R/zα) − β(x⁺W⁻ᵀ + x⁻W⁺ᵀ)(R/zβ)',
     source: 'Bach et al., PLoS ONE 2015',
-    knownAs: ['AlphaBetaRule', 'LRPAlphaBeta'],
+    knownAs: {
+      literature: ['LRP-αβ'],
+      zennit: ['AlphaBeta'],
+      iNNvestigate: ['AlphaBetaRule', 'Alpha2Beta1Rule'],
+      'RelevancePropagation.jl': ['AlphaBetaRule'],
+    },
     attrs: { alpha: 'number', beta: 'number', ...denominatorAttrs, ...signSplit },
     defaults: { alpha: 2, beta: 1, ...signed },
     unsuited: needsLinear,
@@ -217,7 +212,11 @@ export const alphaBetaRules = {
     summary: 'only positive contributions count: α = 1, β = 0',
     equation: '(x⁺W⁺ᵀ + x⁻W⁻ᵀ)(R / den(x⁺W⁺ + x⁻W⁻ + b⁺))',
     source: 'Montavon et al., Pattern Recognition 2017',
-    knownAs: ['ZPlusRule', 'LRPZPlus', 'LRPAlpha1Beta0'],
+    knownAs: {
+      zennit: ['ZPlus'],
+      iNNvestigate: ['ZPlusRule', 'Alpha1Beta0Rule'],
+      'RelevancePropagation.jl': ['ZPlusRule'],
+    },
     attrs: { ...denominatorAttrs, ...signSplit },
     defaults: signed,
     unsuited: needsLinear,

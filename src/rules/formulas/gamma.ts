@@ -2,12 +2,13 @@
 import { numberOf } from '../../ir/dialect.js';
 import type { Name } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { idleOperands, type Leak, type Loss, leak, quotientLeaks, spreadBias, whereZero } from '../leaks.js';
+import { type Leak, type Loss, leak, quotientLeaks, spreadBias, whereZero } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import {
   backOf,
   contributing,
   forwardOf,
+  idleTermLeaks,
   isAffine,
   needsLinear,
   type Pairing,
@@ -66,22 +67,11 @@ function expandGamma(expansion: Expansion): Name {
 
 function leaksOfGamma(loss: Loss): readonly Leak[] {
   const { k, node, attrs, relevance } = loss;
-  const { constant, stopped } = idleOperands(loss);
   const dropped = leak('zero denominators', () => whereZero(loss, node.name, relevance));
   const leaks = branchesOf(loss).flatMap(({ pairs, bias, quotient }) => {
     const own = quotientLeaks(loss, quotient);
     if (bias !== undefined) own.push(leak('biases', () => k.mul(quotient.s(), spreadBias(loss, bias)!)));
-    // The terms of a sum that receive nothing
-    for (const slot of isAffine(node) ? [] : [...constant, ...stopped]) {
-      const cause = constant.includes(slot) ? 'constant operands' : 'stopped branches';
-      own.push(
-        leak(cause, () => {
-          const parts = pairs.map(({ part, weight }) => k.scale(part(node.args[slot]!), weight as number));
-          return k.mul(quotient.s(), sumOf(loss, parts)!);
-        }),
-      );
-    }
-    return own;
+    return [...own, ...idleTermLeaks(loss, pairs, quotient.s)];
   });
   return attrs.vanishing === true ? leaks : [...leaks, dropped];
 }
@@ -120,8 +110,8 @@ export const gammaRules = {
     summary: 'contributions of the sign of z count 1 + γ times: between ε (γ = 0) and z⁺ (γ → ∞)',
     equation:
       'z > 0: (x⁺(W+γW⁺)ᵀ + x⁻(W+γW⁻)ᵀ)(R / den(x⁺(W+γW⁺) + x⁻(W+γW⁻) + b+γb⁺)); z < 0: W⁺ and W⁻ exchanged, b⁻; z = 0: 0',
-    source: 'Andéol et al., 2021; zennit Gamma',
-    knownAs: ['GammaRule', 'GeneralizedGammaRule', 'LRPGamma'],
+    source: 'Andéol et al., 2021',
+    knownAs: { zennit: ['Gamma'], 'RelevancePropagation.jl': ['GeneralizedGammaRule'] },
     attrs: {
       gamma: 'number',
       ...denominatorAttrs,

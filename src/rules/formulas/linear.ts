@@ -1,6 +1,7 @@
 // Linear ops as rules see them: x and the weights can be exchanged for parts of themselves, in both directions.
 import { forward } from '../../ir/forward.js';
 import type { Name, Node } from '../../ir/graph.js';
+import { idleOperands, type Leak, type Loss, leak } from '../leaks.js';
 import type { Application, Expansion } from '../rules.js';
 
 /** Convolutions and einsums whose weight is a constant: layers. */
@@ -148,4 +149,19 @@ export function backOf(expansion: Expansion, pairs: readonly Pairing[], s: Name,
     return k.mul(part(x), pulled, live.length === 1 ? name : undefined);
   });
   return sumOf(expansion, terms, name) ?? k.constant(0, x);
+}
+
+/** What s gives to the terms of a sum that receive nothing: s ⊙ Σ f(part of the term; weight). */
+export function idleTermLeaks(loss: Loss, pairs: readonly Pairing[], s: () => Name): readonly Leak[] {
+  const { k, node } = loss;
+  if (isAffine(node)) return [];
+  const { constant, stopped } = idleOperands(loss);
+  return [...constant, ...stopped].map((slot) =>
+    leak(constant.includes(slot) ? 'constant operands' : 'stopped branches', () => {
+      const terms = pairs
+        .filter(({ weight }) => weight !== 0)
+        .map(({ part, weight }) => k.scale(part(node.args[slot]!), weight as number));
+      return k.mul(s(), sumOf(loss, terms) ?? k.constant(0, node.name));
+    }),
+  );
 }

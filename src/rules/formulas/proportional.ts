@@ -100,7 +100,7 @@ export const proportionalRules = {
     summary: 'the basic rule, without a stabiliser',
     equation: 'x ⊙ Wᵀ(R / z), 0 where z = 0',
     source: 'Bach et al., PLoS ONE 2015',
-    knownAs: ['ZeroRule', 'LRPZero', 'LRP-0'],
+    knownAs: { literature: ['LRP-0'], iNNvestigate: ['ZRule'], 'RelevancePropagation.jl': ['ZeroRule'] },
     attrs: { denominator: 'string', ...zeroBias },
     defaults: { denominator: 'exact' },
     unsuited: needsSum,
@@ -112,7 +112,13 @@ export const proportionalRules = {
     summary: 'shares in proportion to contributions; ε absorbs what is weak or contradictory',
     equation: 'x ⊙ Wᵀ(R / den(z)), bias in z',
     source: 'Bach et al., PLoS ONE 2015',
-    knownAs: ['EpsilonRule', 'LRPEpsilon', 'LRP-ε'],
+    knownAs: {
+      literature: ['LRP-ε'],
+      zennit: ['Epsilon'],
+      captum: ['EpsilonRule'],
+      iNNvestigate: ['EpsilonRule'],
+      'RelevancePropagation.jl': ['EpsilonRule'],
+    },
     attrs: { ...denominatorAttrs, ...zeroBias },
     defaults: signed,
     unsuited: needsSum,
@@ -123,7 +129,8 @@ export const proportionalRules = {
   'captum.gamma': {
     summary: 'positive weights count 1 + γ times, whatever the sign of x: for x ≥ 0',
     equation: 'x ⊙ W′ᵀ(R / den(W′x + b)), W′ = W + γW⁺',
-    source: 'captum GammaRule; Montavon et al., 2019',
+    source: 'captum; Montavon et al., 2019',
+    knownAs: { captum: ['GammaRule'] },
     attrs: { gamma: 'number', ...denominatorAttrs, ...zeroBias },
     defaults: { gamma: 0.25, ...signedSmall },
     ...modified(
@@ -134,8 +141,8 @@ export const proportionalRules = {
   'captum.alpha1Beta0': {
     summary: 'positive weights alone count, whatever the sign of x: for x ≥ 0',
     equation: 'x ⊙ W⁺ᵀ(R / den(W⁺x + b))',
-    source: 'captum Alpha1_Beta0_Rule',
-    knownAs: ['Alpha1_Beta0_Rule', 'Alpha1_Beta0'],
+    source: 'captum',
+    knownAs: { captum: ['Alpha1_Beta0_Rule'] },
     attrs: { ...denominatorAttrs, ...zeroBias },
     defaults: signedSmall,
     ...modified(

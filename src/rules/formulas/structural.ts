@@ -126,8 +126,8 @@ export const structuralRules = {
     summary:
       'shares in proportion to contributions, by the op’s own weights; share halves it for two factors',
     equation: 'share · x ⊙ vjp(R / den(f(x)))',
-    source: 'Montavon et al., 2019; RelPropSimple of Chefer et al., CVPR 2021',
-    knownAs: ['NormRule', 'RelPropSimple'],
+    source: 'Montavon et al., 2019; Chefer et al., CVPR 2021',
+    knownAs: { zennit: ['Norm'], 'Transformer-Explainability': ['RelPropSimple'] },
     attrs: { ...denominatorAttrs, share: 'number?' },
     defaults: signed,
     unsuited: needsDerivative,
@@ -145,7 +145,12 @@ export const structuralRules = {
     summary: 'relevance stays where it is',
     equation: 'R',
     source: 'Bach et al., PLoS ONE 2015',
-    knownAs: ['PassRule', 'IdentityRule', 'RelProp'],
+    knownAs: {
+      zennit: ['Pass'],
+      captum: ['IdentityRule'],
+      'RelevancePropagation.jl': ['PassRule'],
+      'Transformer-Explainability': ['RelProp'],
+    },
     attrs: {},
     unsuited: (node, operand) =>
       forward[node.op as 'relu']?.traits?.elementwise || (keepsShape.has(node.op) && operand === 0)

@@ -12,6 +12,7 @@ import {
   need,
   numberAttr,
   reshape,
+  spelledNumber,
   type TranslationTable,
 } from './kernel.js';
 
@@ -43,8 +44,8 @@ const elementwise: TranslationTable = {
   Relu6: (call) => call.r.add('clip', [need(call, 'x')], { min: 0, max: 6 }),
   ClipByValue: (call) =>
     call.r.add('clip', [need(call, 'x')], {
-      min: numberAttr(call, 'clipValueMin'),
-      max: numberAttr(call, 'clipValueMax'),
+      min: spelledNumber(call, 'clipValueMin'),
+      max: spelledNumber(call, 'clipValueMax'),
     }),
   Step(call) {
     if (numberAttr(call, 'alpha', 0) !== 0)

@@ -1,7 +1,7 @@
 // What a kernel's translation is given, and what many translations share.
 import type * as tf from '@tensorflow/tfjs';
-import { OpProblem } from '../../ir/dialect.js';
-import type { Name } from '../../ir/graph.js';
+import { OpProblem, numberAttr as spelling } from '../../ir/dialect.js';
+import type { Attr, Name } from '../../ir/graph.js';
 import { sizeOf } from '../../ir/tensor.js';
 import type { Recorder, Value } from '../recorder.js';
 
@@ -36,6 +36,11 @@ export function numberAttr(call: KernelCall, key: string, fallback?: number): nu
   const value = call.attrs[key] ?? fallback;
   if (typeof value !== 'number') throw new OpProblem('RELC2001', `attribute ${key} is ${String(value)}`);
   return value;
+}
+
+/** A number of the call as an attribute of a node, which spells the infinite ones. */
+export function spelledNumber(call: KernelCall, key: string, fallback?: number): Attr {
+  return spelling(numberAttr(call, key, fallback));
 }
 
 /** A number, or a list of them, as a list of `length`. */

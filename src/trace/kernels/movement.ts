@@ -13,6 +13,7 @@ import {
   need,
   numberAttr,
   reshape,
+  spelledNumber,
   type TranslationTable,
 } from './kernel.js';
 
@@ -95,7 +96,7 @@ function stridedSlice(call: KernelCall): Name {
 
 function pad(call: KernelCall): Name {
   const paddings = call.attrs.paddings as number[][];
-  const value = numberAttr(call, 'constantValue', 0);
+  const value = spelledNumber(call, 'constantValue', 0);
   const attrs = padAttrs(
     paddings.map((pair) => pair[0]!),
     paddings.map((pair) => pair[1]!),

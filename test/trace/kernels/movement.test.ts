@@ -119,6 +119,21 @@ const pads: readonly Movement[] = [
       ),
   },
   {
+    name: 'pad with what no maximum takes',
+    run: (x: tf.Tensor4D) =>
+      x
+        .pad(
+          [
+            [0, 0],
+            [1, 0],
+            [0, 0],
+            [0, 0],
+          ],
+          -Infinity,
+        )
+        .max(1),
+  },
+  {
     name: 'pad by nothing',
     run: (x: tf.Tensor4D) =>
       x.pad([

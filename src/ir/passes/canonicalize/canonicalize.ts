@@ -1,17 +1,25 @@
 // Canonicalization: one spelling for what can be spelled in many ways, so that rules see the network that was meant.
+
+import { evaluateConstant } from '../../analyses/constants.js';
+import { preprocessedValues } from '../../analyses/preprocessed.js';
+import { countUses } from '../../analyses/uses.js';
 import { Arithmetic } from '../../arithmetic.js';
 import type { GraphBuilder } from '../../builder.js';
 import { attrNumber, type Dialect } from '../../dialect.js';
 import { activeValues, type Graph, type Name, type Node } from '../../graph.js';
 import { parseEquation } from '../../ops/einsum.js';
+import type { Weights } from '../../tensor.js';
 import { removeDeadCode } from '../dead-code.js';
 import { foldConstants } from '../fold-constants.js';
-import type { Pass } from '../pass.js';
+import type { Pass, Program } from '../pass.js';
 import { type Rewriter, rewrite } from '../rewrite.js';
 import { simplifyNode } from '../simplify.js';
-import { channelVector } from './channels.js';
+import { Absorber } from './absorb.js';
+import { channelMapOf } from './channels.js';
+import { mergePads } from './pads.js';
+import { Passage } from './passage.js';
 import { raiseComposites } from './raise.js';
-import { batchNormMap, type ChannelMap, countUses, newDeadEnds, Sinker } from './sink.js';
+import { Sinker, type Values } from './sink.js';
 
 /**
  * x − c = x + (−c), x / c = x · (1/c), −x = x · (−1): constants are only ever added or multiplied, on the right. The
@@ -52,44 +60,58 @@ function mapped(k: Arithmetic, constant: Name, op: string, scalar: (value: numbe
 const negated = (k: Arithmetic, constant: Name) => mapped(k, constant, 'neg', (value) => -value);
 const inverted = (k: Arithmetic, constant: Name) => mapped(k, constant, 'reciprocal', (value) => 1 / value);
 
-/** The channel map that a node applies to its first operand, if it is one: its other operands are constant. */
-function channelMapOf(node: Node, rewriter: Rewriter, active: ReadonlySet<Name>): ChannelMap | undefined {
-  const { builder } = rewriter;
-  if (node.args.slice(1).some((arg) => active.has(arg))) return undefined;
-  if (node.op === 'batch_norm') return batchNormMap(new Arithmetic(builder), node);
-  if (node.op !== 'add' && node.op !== 'mul') return undefined;
-  const vector = channelVector(builder, node.args[1]!);
-  if (vector === undefined) return undefined;
-  return node.op === 'mul' ? { scale: vector } : { offset: vector };
+const valuesOf = (graph: Graph): Values => ({ uses: countUses(graph), active: new Set(activeValues(graph)) });
+
+function passageOf({ builder }: Rewriter, dialect: Dialect, weights: Weights): Passage {
+  return new Passage(builder, (constant) => evaluateConstant(builder.nodes, constant, dialect, weights).data);
 }
 
-/** Batch norm, BiasAdd, and chains of constant products and sums go into the affine op before them. */
-function sinkConstants(graph: Graph, dialect: Dialect): Graph {
-  const active = new Set(activeValues(graph));
-  const uses = countUses(graph);
-  const deadEnds = newDeadEnds();
-  const sunk = rewrite(graph, dialect, (node, rewriter) => {
-    const map = active.has(node.name) ? channelMapOf(node, rewriter, active) : undefined;
-    if (map === undefined) return undefined;
-    const count = uses.get(node.name) ?? 0;
-    const result = new Sinker(rewriter, uses, active, deadEnds).sink(node.args[0]!, map, node.name);
-    if (result !== undefined) uses.set(result, count);
-    return result;
+/** Batch norm, BiasAdd, and chains of constant products and sums go into the affine ops before them. */
+function sinkConstants(graph: Graph, dialect: Dialect, weights: Weights): Graph {
+  const values = valuesOf(graph);
+  let sinker: Sinker | undefined;
+  return rewrite(graph, dialect, (node, rewriter) => {
+    sinker ??= new Sinker(rewriter, values, passageOf(rewriter, dialect, weights));
+    const map = channelMapOf(rewriter.builder, node, values.active);
+    return map && sinker.sink(node.args[0]!, map, node.name);
   });
-  return removeDeadCode(sunk);
+}
+
+/** What could not sink, after a relu, say, or on a value with other uses, goes into the affine op after it. */
+function absorbConstants(graph: Graph, dialect: Dialect, weights: Weights): Graph {
+  const values = valuesOf(graph);
+  const preprocessed = preprocessedValues(graph);
+  let absorber: Absorber | undefined;
+  return rewrite(graph, dialect, (node, rewriter) => {
+    absorber ??= new Absorber(rewriter, values, preprocessed, passageOf(rewriter, dialect, weights));
+    return absorber.absorb(node);
+  });
 }
 
 function simplified(graph: Graph, dialect: Dialect): Graph {
   return rewrite(graph, dialect, (node, { builder }) => simplifyNode(node, builder));
 }
 
+const steps: readonly ((graph: Graph, dialect: Dialect, weights: Weights) => Graph)[] = [
+  simplified,
+  raiseComposites,
+  normalizeConstants,
+  simplified,
+  sinkConstants,
+  absorbConstants,
+  mergePads,
+  simplified,
+];
+
+/** The canonical graph over the weights it was given: exact, for nothing is rounded to 32 bits yet. */
+export function canonicalForm({ graph, weights }: Program, dialect: Dialect): Graph {
+  return steps.reduce((current, step) => removeDeadCode(step(current, dialect, weights)), graph);
+}
+
 export const canonicalize: Pass = {
   name: 'canonicalize',
   summary:
-    'remove no-ops, raise composites, sink constants into the affine op before them, fold what is constant',
-  run(program, dialect) {
-    const steps = [simplified, raiseComposites, normalizeConstants, simplified, sinkConstants, simplified];
-    const graph = steps.reduce((current, step) => removeDeadCode(step(current, dialect)), program.graph);
-    return foldConstants.run({ graph, weights: program.weights }, dialect);
-  },
+    'remove no-ops, raise composites, move constants into the affine ops beside them, fold what is constant',
+  run: (program, dialect) =>
+    foldConstants.run({ graph: canonicalForm(program, dialect), weights: program.weights }, dialect),
 };

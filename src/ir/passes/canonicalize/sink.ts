@@ -1,188 +1,183 @@
-// Sinking: per-channel constants move into the affine op before them, wherever that is exact.
+// Sinking: channel maps move into the affine ops before them, wherever that is exact.
 import { Arithmetic } from '../../arithmetic.js';
 import { numberOf } from '../../dialect.js';
-import type { Graph, Name, Node } from '../../graph.js';
-import { parseEquation } from '../../ops/einsum.js';
-import { groupsOf } from '../../ops/window.js';
+import type { Name, Node } from '../../graph.js';
 import type { Rewriter } from '../rewrite.js';
+import { argsOf, foldAtResult, isAffine, operandsOf, takenAtResult } from './affine.js';
+import { type ChannelMap, isUniform, placed, withVectors } from './channels.js';
+import type { Passage } from './passage.js';
 
-/** A per-channel map z·scale + offset, either part absent; both are vectors of the last axis. */
-export interface ChannelMap {
-  readonly scale?: Name;
-  readonly offset?: Name;
+/** What is known of the values of the new graph; kept up to date. */
+export interface Values {
+  /** How many uses each has, outputs counted. */
+  readonly uses: Map<Name, number>;
+  /** Those that depend on an input. */
+  readonly active: Set<Name>;
 }
 
-/** Values known to lead to no affine op that takes a scale, or an offset alone. */
-export interface DeadEnds {
-  readonly scale: Set<Name>;
-  readonly offset: Set<Name>;
+/** A value that a map moves into, and the steps for the operands that it moves on to: none at an affine op. */
+interface Step {
+  readonly node: Node;
+  readonly map: ChannelMap;
+  readonly below: ReadonlyMap<number, Step>;
 }
 
-export const newDeadEnds = (): DeadEnds => ({ scale: new Set(), offset: new Set() });
+/** What becomes of a map at a node's operands: it goes into all of them, or into the first that takes it. */
+interface Ways {
+  readonly into: 'all' | 'first';
+  readonly operands: readonly { readonly slot: number; readonly map: ChannelMap }[];
+}
+
+/** A value under search: the steps found so far, and which operand comes next. */
+interface Frame extends Ways {
+  readonly node: Node;
+  readonly map: ChannelMap;
+  readonly below: Map<number, Step>;
+  next: number;
+}
 
 /** Moves channel maps into the values they are applied to, while a graph is being rewritten. */
 export class Sinker {
   private readonly k: Arithmetic;
+  /** The values searched in vain, by kind of map: so each is searched once. */
+  private readonly deadEnds = new Map<string, Set<Name>>();
+  private dependsOnSign = false;
 
-  /**
-   * @param uses  how many uses each value of the new graph has, outputs counted; kept up to date
-   * @param active  the values of the new graph that depend on an input; kept up to date
-   * @param deadEnds  what was searched in vain before, so that each value is searched once; kept up to date
-   */
   constructor(
     private readonly rewriter: Rewriter,
-    private readonly uses: Map<Name, number>,
-    private readonly active: Set<Name>,
-    private readonly deadEnds: DeadEnds,
+    private readonly values: Values,
+    private readonly passage: Passage,
   ) {
     this.k = new Arithmetic(rewriter.builder);
   }
 
-  /** The value under `name` that equals `value` followed by the map; undefined where nothing can take the map. */
-  sink(value: Name, map: ChannelMap, name: Name): Name | undefined {
-    const { builder } = this.rewriter;
-    const route = this.routeFrom(value, map);
-    let below: { readonly old: Name; readonly moved: Name } | undefined;
-    for (const [index, old] of route.entries()) {
-      const wanted = index === route.length - 1 ? name : successor(old, map);
-      const node = builder.node(old);
-      const moved: Name =
-        below === undefined
-          ? this.sinkIntoAffine(node, map, wanted)
-          : this.withOperand(node, below.old, below.moved, wanted);
-      builder.alias(old, moved);
-      this.uses.set(moved, 1);
-      this.active.add(moved);
-      below = { old, moved };
-    }
-    return below?.moved;
-  }
-
   /**
-   * From an affine op that can take the map up to `value`; empty where there is none. All on it have one use: nothing
-   * else reads what changes. The first operand of a sum is tried first.
+   * The value that equals `value` followed by the map, in the stead of the node `name` that applies it; undefined where
+   * nothing can take the map.
    */
-  private routeFrom(value: Name, map: ChannelMap): readonly Name[] {
-    const deadEnds = map.scale === undefined ? this.deadEnds.offset : this.deadEnds.scale;
-    const userOf = new Map<Name, Name>();
-    const searched: Name[] = [];
-    const pending = [value];
-    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      if (this.uses.get(name) !== 1 || !this.active.has(name) || deadEnds.has(name)) continue;
-      const node = this.rewriter.builder.node(name);
-      if (this.takes(node, map)) return pathUp(name, userOf, searched, deadEnds);
-      searched.push(name);
-      for (const operand of this.passesOn(node, map)) {
-        userOf.set(operand, name);
-        pending.push(operand);
+  sink(value: Name, map: ChannelMap, name: Name): Name | undefined {
+    const route = this.routeFrom(value, map);
+    if (route === undefined) return undefined;
+    const uses = this.values.uses.get(name) ?? 0;
+    const steps = [route];
+    for (const step of steps) steps.push(...[...step.below.values()].reverse());
+    const moved = new Map<Name, Name>();
+    for (const step of steps.reverse()) {
+      const old = step.node.name;
+      const result = this.moveInto(step, moved, step === route ? name : successor(old, step.map));
+      this.rewriter.builder.alias(old, result);
+      this.values.uses.set(result, step === route ? uses : 1);
+      this.values.active.add(result);
+      moved.set(old, result);
+    }
+    return moved.get(value);
+  }
+
+  /** The way to the affine ops that take the map. Without recursion: graphs are thousands of sums deep. */
+  private routeFrom(value: Name, map: ChannelMap): Step | undefined {
+    this.dependsOnSign = false;
+    const pending: Frame[] = [];
+    let found = this.enter(value, map, pending);
+    for (let frame = pending.at(-1); frame !== undefined; frame = pending.at(-1)) {
+      const operand = frame.operands[frame.next];
+      if (operand === undefined) {
+        found = this.leave(frame);
+        pending.pop();
+      } else {
+        found = this.enter(frame.node.args[operand.slot]!, operand.map, pending);
       }
+      const user = pending.at(-1);
+      if (user !== undefined && found !== 'open') note(user, found);
     }
-    for (const name of searched) deadEnds.add(name);
-    return [];
+    return found === 'open' ? undefined : found;
   }
 
-  private takes(node: Node, map: ChannelMap): boolean {
-    if (!isAffine(node) || this.active.has(node.args[1]!)) return false;
-    return channelAxis(node) !== undefined || (node.op === 'conv_transpose' && map.scale === undefined);
+  /** The step of an affine op, undefined where the map cannot go, or 'open' with the value's frame pending. */
+  private enter(value: Name, map: ChannelMap, pending: Frame[]): Step | undefined | 'open' {
+    // All on the way have one use: nothing else reads what changes.
+    if (this.values.uses.get(value) !== 1 || !this.values.active.has(value)) return undefined;
+    if (this.deadEndsOf(map).has(value)) return undefined;
+    const node = this.rewriter.builder.node(value);
+    if (isAffine(node) && !this.values.active.has(node.args[1]!)) {
+      const taken = takenAtResult(this.k, node, map);
+      return taken && { node, map: taken, below: new Map() };
+    }
+    pending.push({ node, map, ...this.waysFrom(node, map), below: new Map(), next: 0 });
+    return 'open';
   }
 
-  /** The operands that may take the map instead, the first to try last. A sum would need a scale in both: it stays. */
-  private passesOn(node: Node, map: ChannelMap): readonly Name[] {
-    if (node.op === 'reshape') return this.keepsChannels(node) ? node.args : [];
-    return node.op === 'add' && map.scale === undefined ? [...node.args].reverse() : [];
+  /** The step of a value whose operands have been searched, if they can take the map. */
+  private leave({ node, map, into, operands, below }: Frame): Step | undefined {
+    if (below.size > 0 && (into === 'first' || below.size === operands.length)) return { node, map, below };
+    // A scale of another sign may find a way past a maximum.
+    this.dependsOnSign ||= node.op === 'max_pool' && map.scale !== undefined;
+    if (!this.dependsOnSign) this.deadEndsOf(map).add(node.name);
+    return undefined;
   }
 
-  private withOperand(node: Node, old: Name, moved: Name, name: Name): Name {
-    const args = node.args.map((arg) => (arg === old ? moved : arg));
-    const { loc, attrs, type } = node;
-    return this.rewriter.builder.add(node.op, args, { name, loc, attrs, type });
+  private deadEndsOf(map: ChannelMap): Set<Name> {
+    const parts = [map.scale && 'scale', map.offset && 'offset', isUniform(this.k.builder, map) && 'uniform'];
+    const kind = `${parts} ${map.axis}`;
+    const known = this.deadEnds.get(kind) ?? new Set();
+    this.deadEnds.set(kind, known);
+    return known;
   }
 
-  private keepsChannels(node: Node): boolean {
-    return this.rewriter.builder.typeOf(node.args[0]!).shape.at(-1) === node.type.shape.at(-1);
+  private waysFrom(node: Node, map: ChannelMap): Ways {
+    if (node.op === 'add') return acrossSum(map);
+    if (node.op === 'concat') return this.acrossConcat(node, map);
+    const passed = this.passage.admits(node) ? this.passage.back(node, map) : undefined;
+    return { into: 'all', operands: passed === undefined ? [] : [{ slot: 0, map: passed }] };
   }
 
-  /** scale·(W x + b) + offset = (scale·W) x + (scale·b + offset) */
-  private sinkIntoAffine(node: Node, map: ChannelMap, name: Name): Name {
+  /** Each operand takes its part of the vectors; all of it where they lie along another axis. */
+  private acrossConcat(node: Node, map: ChannelMap): Ways {
     const { builder } = this.rewriter;
-    const { k } = this;
-    const [x, w, bias] = node.args as [Name, Name, Name?];
-    let weight = w;
-    let offset = bias;
-    if (map.scale !== undefined) {
-      const factor = k.broadcast(map.scale, [channelAxis(node)!], builder.typeOf(w));
-      weight = k.mul(w, factor, `${name}.w`);
-      if (bias !== undefined) offset = k.mul(bias, this.asBias(map.scale, node), `${name}.b`);
-    }
-    if (map.offset !== undefined) {
-      const added = this.asBias(map.offset, node);
-      offset = offset === undefined ? added : builder.add('add', [offset, added], { name: `${name}.b` });
-    }
-    const args = offset === undefined ? [x, weight] : [x, weight, offset];
-    const options = { name, attrs: node.attrs, type: node.type, loc: node.loc };
-    return builder.add(node.op, args, options);
+    const joined = numberOf(node.attrs, 'axis');
+    let start = 0;
+    const operands = node.args.flatMap((arg, slot) => {
+      const { shape } = builder.typeOf(arg);
+      if (joined !== map.axis) {
+        const whole = placed(this.k, map, shape, map.axis, undefined);
+        return whole === undefined ? [] : [{ slot, map: whole }];
+      }
+      const type = { dtype: 'f32' as const, shape: [shape[joined]!] };
+      const attrs = { begin: [start] };
+      start += shape[joined] as number;
+      return [{ slot, map: withVectors(map, (vector) => builder.add('slice', [vector], { attrs, type })) }];
+    });
+    return { into: 'all', operands };
   }
 
-  /** A channel vector in the shape of the op's bias. */
-  private asBias(vector: Name, node: Node): Name {
-    if (node.op !== 'einsum') return vector;
-    const { rightOnly, right } = parseEquation(node.attrs.eq as string);
-    const w = this.rewriter.builder.typeOf(node.args[1]!);
-    const shape = [...rightOnly].map((index) => w.shape[right.indexOf(index)]!);
-    if (shape.length === 1) return vector;
-    return this.k.broadcast(vector, [shape.length - 1], { dtype: 'f32', shape });
+  private moveInto({ node, map, below }: Step, moved: ReadonlyMap<Name, Name>, name: Name): Name {
+    const { loc, type } = node;
+    const isEnd = below.size === 0;
+    const args = isEnd
+      ? argsOf(foldAtResult(this.k, node, map, operandsOf(node), name))
+      : node.args.map((arg, slot) => (below.has(slot) ? moved.get(arg)! : arg));
+    const attrs = isEnd ? node.attrs : this.passage.attrsBehind(node, map);
+    return this.rewriter.builder.add(node.op, args, { name, loc, attrs, type });
   }
 }
 
-/** The names from `bottom` up to the value the search began at; all else that was searched leads nowhere. */
-function pathUp(
-  bottom: Name,
-  userOf: ReadonlyMap<Name, Name>,
-  searched: readonly Name[],
-  deadEnds: Set<Name>,
-): readonly Name[] {
-  const path = [bottom];
-  for (let user = userOf.get(bottom); user !== undefined; user = userOf.get(user)) path.push(user);
-  const onPath = new Set(path);
-  for (const name of searched) if (!onPath.has(name)) deadEnds.add(name);
-  return path;
+/** (a + b)·scale + offset = (a·scale + offset) + b·scale; an offset alone goes into the first operand that takes it. */
+function acrossSum(map: ChannelMap): Ways {
+  const { axis, scale } = map;
+  if (scale === undefined) return { into: 'first', operands: [0, 1].map((slot) => ({ slot, map })) };
+  const second = { slot: 1, map: { axis, scale } };
+  return { into: 'all', operands: [{ slot: 0, map }, second] };
+}
+
+/** Notes what became of a frame's next operand: no more are searched once it is decided. */
+function note(frame: Frame, found: Step | undefined): void {
+  const { into, operands, next } = frame;
+  if (found !== undefined) frame.below.set(operands[next]!.slot, found);
+  const isDecided = (found === undefined) === (into === 'all');
+  frame.next = isDecided ? operands.length : next + 1;
 }
 
 /** The name of an operand once the map is in it: a name never denotes two values. */
 function successor(operand: Name, map: ChannelMap): Name {
   const base = operand.replace(/\.(biased|scaled)(_\d+)?$/, '');
   return `${base}.${map.scale === undefined ? 'biased' : 'scaled'}`;
-}
-
-function isAffine(node: Node): boolean {
-  return node.op === 'conv' || node.op === 'conv_transpose' || node.op === 'einsum';
-}
-
-/** The axis of the weight that the result's last axis comes from; undefined where there is no single one. */
-function channelAxis(node: Node): number | undefined {
-  if (node.op === 'conv') return (node.attrs.strides as readonly number[]).length + 1;
-  if (node.op === 'conv_transpose') {
-    return groupsOf(node.attrs) === 1 ? (node.attrs.strides as readonly number[]).length : undefined;
-  }
-  const { right, rightOnly, out } = parseEquation(node.attrs.eq as string);
-  const last = out.at(-1)!;
-  return rightOnly.endsWith(last) && rightOnly !== '' ? right.indexOf(last) : undefined;
-}
-
-/** The scale and offset of a batch normalization: γ/√(σ²+ε) and β − μ·scale. */
-export function batchNormMap(k: Arithmetic, node: Node): Required<ChannelMap> {
-  const [, gamma, beta, mean, variance] = node.args as [Name, Name, Name, Name, Name];
-  const epsilon = k.constant(numberOf(node.attrs, 'epsilon'), variance);
-  const scale = k.mul(gamma, k.unary('rsqrt', k.add(variance, epsilon)), `${node.name}.scale`);
-  const offset = k.binary('sub', beta, k.mul(mean, scale), `${node.name}.offset`);
-  return { scale, offset };
-}
-
-/** Uses of every value, with one more for each output it is. */
-export function countUses(graph: Graph): Map<Name, number> {
-  const uses = new Map<Name, number>();
-  const count = (name: Name) => uses.set(name, (uses.get(name) ?? 0) + 1);
-  for (const node of graph.nodes.values()) node.args.forEach(count);
-  Object.values(graph.outputs).forEach(count);
-  return uses;
 }

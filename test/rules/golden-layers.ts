@@ -1,0 +1,154 @@
+// The layers of recorded models as nodes of ours: PyTorch's layouts and attributes to channels last.
+import type { Attrs } from '../../src/ir/graph.js';
+import { sizeOf } from '../../src/ir/tensor.js';
+import type { Dim } from '../../src/ir/type.js';
+import type { GoldenGraph, GoldenNode } from './golden.js';
+
+export type Translation = (to: GoldenGraph, node: GoldenNode) => void;
+
+const numbers = ({ attrs }: GoldenNode, name: string) => attrs![name] as readonly number[];
+
+/** Equal padding on both sides of each axis. */
+const bothSides = (node: GoldenNode) => numbers(node, 'padding').map((width) => [width, width]);
+
+/** Output, input, …window → …window, input, output. */
+export const kernelLast = (rank: number) => [...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1, 0];
+
+const windowAttrs = (node: GoldenNode): Attrs => ({
+  strides: numbers(node, 'stride'),
+  padding: bothSides(node),
+  dilations: numbers(node, 'dilation'),
+  groups: node.attrs!.groups as number,
+});
+
+const convolution: Translation = (to, node) => {
+  const rank = numbers(node, 'kernel').length + 2;
+  const w = to.param(node, 'weight', kernelLast(rank));
+  to.add('conv', [...node.inputs, ...w, ...to.param(node, 'bias')], node.id, windowAttrs(node));
+};
+
+/** One more row or column at the end where a last, partial window would start. */
+function roundedUp(to: GoldenGraph, node: GoldenNode): number[][] {
+  const spatial = to.shapeOf(node.inputs[0]!).slice(1, -1) as number[];
+  return spatial.map((extent, axis) => {
+    const [size, stride, pad] = ['kernel', 'stride', 'padding'].map((name) => numbers(node, name)[axis]!);
+    const missing = (extent + 2 * pad! - size!) % stride!;
+    return [pad!, pad! + (node.attrs!.ceil_mode === true && missing > 0 ? stride! - missing : 0)];
+  });
+}
+
+const pool = (op: string): Translation => {
+  return (to, node) => {
+    const attrs = { window: numbers(node, 'kernel'), strides: numbers(node, 'stride') };
+    const [x] = node.inputs;
+    const padding = roundedUp(to, node);
+    const counted =
+      node.attrs!.count_include_pad === true && numbers(node, 'padding').some((width) => width > 0);
+    if (!counted) return void to.add(op, [x!], node.id, { ...attrs, padding });
+    // Padding that counts in the mean is padding of its own
+    const around = (side: number) => [0, ...padding.map((pair) => pair[side]!), 0];
+    const padded = to.add('pad', [x!], `${node.id}_padded`, { low: around(0), high: around(1) });
+    to.add(op, [padded], node.id, { ...attrs, padding: padding.map(() => [0, 0]) });
+  };
+};
+
+/** The parts that the windows of an adaptive pool cover: they overlap where an axis does not divide. */
+function covered(extent: number, count: number): { begin: number; size: number }[] {
+  return Array.from({ length: count }, (_, i) => {
+    const begin = Math.floor((i * extent) / count);
+    return { begin, size: Math.ceil(((i + 1) * extent) / count) - begin };
+  });
+}
+
+/** An adaptive average pool whose windows differ: a slice and its mean for each, put together again. */
+function unevenPool(
+  to: GoldenGraph,
+  { id, inputs }: GoldenNode,
+  spatial: readonly number[],
+  outputs: readonly number[],
+) {
+  const [x] = inputs as [string];
+  const [batch, , , channels] = to.shapeOf(x) as [Dim, Dim, Dim, Dim];
+  const [rows, columns] = spatial.map((extent, axis) => covered(extent, outputs[axis]!));
+  const bands = rows!.map((row, i) => {
+    const means = columns!.map((column, j) => {
+      const name = `${id}_${i}_${j}`;
+      const window = [row.size, column.size];
+      const begin = { begin: [0, row.begin, column.begin, 0] };
+      const part = to.add('slice', [x], `${name}_part`, begin, [batch, ...window, channels]);
+      return to.add('avg_pool', [part], name, { window, strides: window, padding: noPadding });
+    });
+    return to.add('concat', means, `${id}_${i}`, { axis: 2 });
+  });
+  to.add('concat', bands, id, { axis: 1 });
+}
+
+const noPadding = [
+  [0, 0],
+  [0, 0],
+];
+
+export const translations: Readonly<Record<string, Translation>> = {
+  Conv1d: convolution,
+  Conv2d: convolution,
+  ConvTranspose2d(to, node) {
+    const w = to.param(node, 'weight', kernelLast(4));
+    const x = to.shapeOf(node.inputs[0]!);
+    const [kernel, stride, padding, extra] = ['kernel', 'stride', 'padding', 'output_padding'].map((name) =>
+      numbers(node, name),
+    );
+    const spatial = x.slice(1, -1).map((extent, i) => {
+      return ((extent as number) - 1) * stride![i]! - 2 * padding![i]! + kernel![i]! + extra![i]!;
+    });
+    const shape = [x[0]!, ...spatial, node.attrs!.out_channels as number];
+    const args = [...node.inputs, ...w, ...to.param(node, 'bias')];
+    to.add('conv_transpose', args, node.id, windowAttrs(node), shape);
+  },
+  Linear(to, node) {
+    const leading = to.shapeOf(node.inputs[0]!).length === 3 ? 'bt' : 'b';
+    const args = [...node.inputs, ...to.param(node, 'weight', [1, 0]), ...to.param(node, 'bias')];
+    to.add('einsum', args, node.id, { eq: `${leading}i,ij->${leading}j` });
+  },
+  BatchNorm2d(to, node) {
+    const statistics = ['weight', 'bias', 'running_mean', 'running_var'].flatMap((name) =>
+      to.param(node, name),
+    );
+    to.add('batch_norm', [...node.inputs, ...statistics], node.id, { epsilon: node.attrs!.eps as number });
+  },
+  ReLU: (to, node) => void to.add('relu', node.inputs, node.id),
+  MaxPool2d: pool('max_pool'),
+  AvgPool2d: pool('avg_pool'),
+  AdaptiveAvgPool2d(to, node) {
+    const spatial = to.shapeOf(node.inputs[0]!).slice(1, -1) as number[];
+    const outputs = numbers(node, 'output_size');
+    const window = spatial.map((extent, axis) => extent / outputs[axis]!);
+    if (!window.every(Number.isInteger)) return unevenPool(to, node, spatial, outputs);
+    to.add('avg_pool', node.inputs, node.id, { window, strides: window, padding: noPadding });
+  },
+  // Flattening runs over channels first
+  Flatten(to, node) {
+    const moved = to.add('transpose', node.inputs, `${node.id}_moved`, { perm: [0, 3, 1, 2] });
+    const extents = to.shapeOf(moved).slice(1) as number[];
+    to.add('reshape', [moved], node.id, {}, ['N', sizeOf(extents)]);
+  },
+  Add(to, node) {
+    const [a, b] = node.inputs as [string, string];
+    const shape = to.shapeOf(a);
+    const axes = { axes: shape.map((_, axis) => axis) };
+    const isNarrow = to.shapeOf(b).join() !== shape.join();
+    to.add('add', [a, isNarrow ? to.add('broadcast', [b], `${b}_spread`, axes, shape) : b], node.id);
+  },
+  Mul: (to, node) => void to.add('mul', node.inputs, node.id),
+  MatMul: (to, node) => void to.add('einsum', node.inputs, node.id, { eq: 'bhij,bhjk->bhik' }),
+  einsum: (to, node) => void to.add('einsum', node.inputs, node.id, { eq: node.attrs!.equation as string }),
+  IndexSelect(to, node) {
+    const places = to.indices(numbers(node, 'indices'), `${node.id}_places`);
+    to.add('gather', [...node.inputs, places], node.id, { axis: node.attrs!.dim as number });
+  },
+  Cat: (to, node) => void to.add('concat', node.inputs, node.id, { axis: node.attrs!.dim as number }),
+  // A value read several times: here its copies stand one after another
+  Clone(to, node) {
+    const copies = new Array<string>(node.attrs!.num as number).fill(node.inputs[0]!);
+    to.add('concat', copies, node.id, { axis: 1 });
+  },
+};
