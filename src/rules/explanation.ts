@@ -92,13 +92,15 @@ function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name>
   return explained;
 }
 
-/** Values and aliases that hold the last part of `wanted`, or are near it, for a message. */
+/** Values and aliases that hold `wanted`, or its last part, or are near it, for a message. */
 function nearValues(graph: Graph, active: ReadonlySet<Name>, wanted: Name): string {
   const aliases = [...graph.aliases.keys()].filter((alias) => active.has(resolveAlias(graph, alias) ?? ''));
   const names = [...active, ...aliases];
-  const last = wanted.split('/').at(-1)!;
-  const near = names.filter((name) => name.includes(last));
-  return (near.length > 0 ? near : nearNames(wanted, names)).slice(0, 8).join(', ');
+  const holding = [wanted, wanted.split('/').at(-1)!].map((part) =>
+    names.filter((name) => name.includes(part)),
+  );
+  const near = holding.find((list) => list.length > 0) ?? nearNames(wanted, names);
+  return near.slice(0, 8).join(', ');
 }
 
 /** The value that a name stands for, aliases of merged values and layers included. @throws RelcError RELC3008 */
