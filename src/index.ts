@@ -1,5 +1,13 @@
 // The public API.
 export { type CompileOptions, compile, type ExplanationOptions } from './api/compile.js';
+export type {
+  CustomRule,
+  CustomRules,
+  LossFunction,
+  RelevanceFunction,
+  RuledNode,
+  RuledOp,
+} from './api/custom-rules.js';
 export {
   type DriverOptions,
   type IntegratedGradients,

@@ -4,6 +4,7 @@ import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
+import { type CustomRules, rulesWith } from './custom-rules.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
@@ -16,6 +17,8 @@ export interface ExplanationOptions {
    * Defaults to `epsilon-plus`.
    */
   readonly rules?: Rules;
+  /** Rules of one's own, by the names that the composite calls them by. */
+  readonly customRules?: CustomRules;
   /** Which output to explain, where the model has several. */
   readonly output?: string;
   /** What relevance starts as; may be changed with each explanation. Defaults to the preset's. */
@@ -32,13 +35,15 @@ export interface CompileOptions extends TraceOptions, ExplanationOptions {}
 
 /**
  * What options ask the compiler for.
- * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3007 (a wrong composite)
+ * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3007 (a wrong composite), RELC3009 (a custom rule that
+ *   is none)
  */
 export function requestFor(options: ExplanationOptions): CompiledRequest {
   const preset = presetOf(options.rules ?? defaultRules);
   const { output, relevanceOf, layer, range } = options;
   return {
     preset,
+    rules: rulesWith(options.customRules ?? {}),
     seed: expectSeed(options.seed ?? preset.seed),
     ...stated({ output, relevanceOf, layer, range }),
   };

@@ -3,16 +3,17 @@ import * as tf from '@tensorflow/tfjs';
 import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
 import { Walker } from '../codegen/typescript/walk.js';
+import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { type Graph, type Node, nodesWithOp } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
-import { type PrintOptions, print } from '../ir/print.js';
+import type { PrintOptions } from '../ir/print.js';
 import { elementCount } from '../ir/type.js';
 import { type ExplanationRequest, relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { isSeedInput } from '../rules/seed.js';
 import { bindInputs, byName, type Inputs, notFinite, samplesOf } from './inputs.js';
-import { type Compiled, dialect, type StageName } from './pipeline.js';
+import { type Compiled, dialect, dialectWith, printStage, type StageName } from './pipeline.js';
 import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
 /** Numbers on the host, row-major. */
@@ -24,6 +25,7 @@ export interface Values {
 /** A graph that prints itself. */
 export interface Stage {
   readonly graph: Graph;
+  /** The text of the graph, and after it of each custom rule that stands in it: `parseAll` reads it. */
   print(options?: PrintOptions): string;
 }
 
@@ -100,7 +102,7 @@ export class Explainer {
     this.stages = new Map(
       [...compiled.stages].map(([name, graph]) => [
         name,
-        { graph, print: (options) => print(graph, options) },
+        { graph, print: (options) => printStage(graph, compiled.rules, options) },
       ]),
     );
   }
@@ -113,6 +115,11 @@ export class Explainer {
   /** The seed that is meant where an explanation names none. */
   get seed(): Seed {
     return this.request.seed;
+  }
+
+  /** The ops of every stage, those of custom rules among them: for `parse`, `parseAll`, `verify` and `evaluate`. */
+  get dialect(): Dialect {
+    return dialectWith(this.compiled.rules);
   }
 
   /** The graph inputs to explain, in order. */

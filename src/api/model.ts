@@ -43,8 +43,8 @@ function single(input: FunctionInputs | undefined): { input?: InputSpec } {
  * @throws RelcError RELC2001..RELC2010
  */
 export async function trace(model: Model, options: TraceOptions = {}): Promise<Program> {
-  if (isProgram(model)) return model;
   await tf.ready();
+  if (isProgram(model)) return model;
   if (typeof model === 'string') {
     const loaded = await loadModel(model);
     try {

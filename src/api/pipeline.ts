@@ -11,6 +11,8 @@ import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
 import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
+import { type PrintOptions, print } from '../ir/print.js';
+import { ruleGraphs } from '../rules/custom.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
@@ -61,6 +63,8 @@ export interface Compiled {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
+  /** The rules that the rule lines of the stages name. */
+  readonly rules: RuleTable;
   readonly notes: readonly string[];
 }
 
@@ -93,5 +97,13 @@ export function compileExplanation(
   const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {
     all.set(pass.name as StageName, result.graph);
   });
-  return { program: lowered, stages: all, chosen, explained, notes };
+  return { program: lowered, stages: all, chosen, explained, rules, notes };
+}
+
+/**
+ * The text of a stage: its graph, and after it the graph of each custom rule that stands in it as a rule line. Read it
+ * again with `parseAll` and the dialect of the same rules.
+ */
+export function printStage(graph: Graph, rules: RuleTable, options: PrintOptions = {}): string {
+  return [graph, ...ruleGraphs(graph, rules)].map((each) => print(each, options)).join('\n');
 }

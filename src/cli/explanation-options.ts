@@ -4,12 +4,11 @@ import type { ExplanationOptions } from '../api/compile.js';
 import type { Manifest } from '../codegen/manifest.js';
 import { RelcError } from '../ir/error.js';
 import { stated } from '../ir/stated.js';
-import { parseComposite, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed, seeds } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
 import type { Arguments, Option } from './arguments.js';
-import { readText } from './files.js';
 import { isArrayFile, parsePair, parseScale } from './input.js';
+import { isRulesFile, type OpenedRules, openRules } from './rules-module.js';
 
 const text = (value: string, help: string, more: Partial<Option> = {}): Option => ({
   type: 'string',
@@ -22,7 +21,7 @@ const text = (value: string, help: string, more: Partial<Option> = {}): Option =
 export const explanationOptions = {
   rules: text(
     'NAME|FILE',
-    `a preset (relc rules lists them), or a file of rules, my.json\n(default: the manifest's, else ${defaultRules})`,
+    `a preset (relc rules lists them), or a file of rules: my.json, or a module my.mjs\n(default: the manifest's, else ${defaultRules})`,
     { short: 'r' },
   ),
   seed: text('SEED', `what relevance starts as: ${seeds.join(', ')}\n(default: as the preset says)`),
@@ -33,19 +32,12 @@ export const explanationOptions = {
   shape: text('DIMS', 'the input shape, where the model leaves it open: 1,224,224,3'),
 } as const satisfies Record<string, Option>;
 
-const isFile = (rules: string) => rules.endsWith('.json');
-
-/** A preset's name as it is, or the preset that a file holds. @throws RelcError RELC3003, RELC3007, RELC5002 */
-export async function openRules(rules: string): Promise<Rules> {
-  return isFile(rules) ? parseComposite(await readText(rules), rules) : rules;
-}
-
 /** The rules that the command line names, else those of the manifest, whose files lie beside the model. */
-async function rulesOf(given: Arguments, { rules }: Manifest): Promise<Rules | undefined> {
+async function rulesOf(given: Arguments, { rules }: Manifest): Promise<OpenedRules> {
   const named = given.text('rules');
   if (named !== undefined) return openRules(named);
-  if (rules === undefined) return undefined;
-  return openRules(isFile(rules) ? join(dirname(given.positional(0)), rules) : rules);
+  if (rules === undefined) return {};
+  return openRules(isRulesFile(rules) ? join(dirname(given.positional(0)), rules) : rules);
 }
 
 /** The kind of seed that is compiled: numbers in a file are a tensor, a class to compare with makes a contrast. */
@@ -82,12 +74,12 @@ export async function explanationOptionsOf(
     ) ??
     manifest.range ??
     (pixels && rangeOfPixels(pixels));
-  return stated({
-    rules: await rulesOf(given, manifest),
+  const asked = stated({
     seed: seedOf(given),
     relevanceOf: given.text('at')?.split(','),
     layer: given.text('layer'),
     output: given.text('output'),
     range,
   });
+  return { ...(await rulesOf(given, manifest)), ...asked };
 }

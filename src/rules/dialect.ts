@@ -76,6 +76,7 @@ function ruleOp(rule: RuleDefinition): OpDefinition {
       const line = ruleLineOf(node);
       const ruled = nodeOf(graph, line.z);
       return rule.evaluate({
+        graph,
         node: ruled,
         operand: line.operand,
         args: values.slice(0, -2),

@@ -18,6 +18,7 @@ export const causes = {
   'cut relevance': 'negative relevance that is set to 0 at an activation',
   'inactive neurons':
     'relevance that a derivative of 0 stops at an activation, or that passes it all the same',
+  'custom rules': 'what a rule of the user’s own says that it loses',
 } as const;
 
 export type Cause = keyof typeof causes;

@@ -16,7 +16,7 @@ import {
 import { rulePrefix } from './dialect.js';
 import { affineOps } from './formulas/linear.js';
 import { resolved } from './resolve.js';
-import { type RuleTable, ruleTable } from './rules.js';
+import { type RuleDefinition, type RuleTable, ruleTable } from './rules.js';
 
 export interface RelevanceRequest {
   /** Put before the names of relevances: `r.` or `g.`. */
@@ -179,7 +179,7 @@ function expectedParts(
  */
 export function relevance(builder: GraphBuilder, request: RelevanceRequest): RelevanceResult {
   const nodes = new Map(builder.nodes);
-  const table = request.rules ?? ruleTable;
+  const table: RuleTable = request.rules ?? ruleTable;
   const composite = resolved(request.composite, table);
   const around = surroundingsOf(nodes, request.inputs ?? request.wrt, request.seed.value);
   const live = liveValues(nodes, request);
@@ -197,11 +197,23 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
     const line =
       chooseLine(composite, node, around) ?? refuse(node, around, table, 'the composite has no rule for it');
     chosen.push({ node: name, line });
-    for (const operand of operands) {
-      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, { parts, table }));
+    for (const operand of operands) checkSuited(node, operand, line, table);
+    for (const operand of receiving(builder, node, operands, table[line[2].rule]!)) {
+      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, parts));
     }
   }
   return { relevanceOf, chosen: chosen.reverse() };
+}
+
+/** The operands that a rule hands relevance to; where it is none, all are given their zeros: what is lost is seen. */
+function receiving(
+  builder: GraphBuilder,
+  node: Node,
+  operands: readonly number[],
+  { receives }: RuleDefinition,
+): readonly number[] {
+  const fed = operands.filter((operand) => receives?.(builder, node, operand) ?? true);
+  return fed.length > 0 ? fed : operands;
 }
 
 function backwards(nodes: ReadonlyMap<Name, Node>): (a: Name, b: Name) => number {
@@ -215,9 +227,8 @@ function applyRule(
   operand: number,
   total: Name,
   line: CompositeLine,
-  { parts, table }: { parts: Parts; table: RuleTable },
+  parts: Parts,
 ): Name {
-  checkSuited(node, operand, line, table);
   const [, , choice] = line;
   builder.loc = node.loc;
   return builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {

@@ -2,7 +2,7 @@
 import type { Arithmetic } from '../ir/arithmetic.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import type { AttrSchema } from '../ir/dialect.js';
-import type { Attrs, Name, Node } from '../ir/graph.js';
+import type { Attrs, Graph, Name, Node } from '../ir/graph.js';
 import type { TensorData } from '../ir/tensor.js';
 import { alphaBetaRules } from './formulas/alpha-beta.js';
 import { cheferAddRules } from './formulas/chefer-add.js';
@@ -56,6 +56,8 @@ export interface RuleDefinition {
   readonly defaults?: Attrs;
   /** Why the rule cannot be applied to this operand, or undefined if it can. */
   unsuited(node: Node, operand: number): string | undefined;
+  /** Whether an operand receives anything; all that the rule suits do where this is left out. */
+  receives?(graph: Pick<Graph, 'nodes'>, node: Node, operand: number): boolean;
   /** The paper's formula on dense data. */
   evaluate(reference: Reference): TensorData;
   /** The same as graph ops: modified forwards, a quotient, transposes, a product with the inputs. */
@@ -65,6 +67,8 @@ export interface RuleDefinition {
    * formula for this op. ΣR at the result = Σ over the live operands of what they receive + Σ of all leaks.
    */
   leaks(loss: Loss): readonly Leak[] | undefined;
+  /** The graph that a custom rule is at a node of a graph; relc's own rules are written out instead. */
+  graphAt?(graph: Pick<Graph, 'nodes'>, node: Node): Graph;
 }
 
 /** Rules by name: what composites, the relevance pass, the dialect and the expansion look rules up in. */

@@ -94,14 +94,11 @@ export function traceFunction(fn: ModelFunction, options: FunctionOptions): Prog
   const { specs, pack } = arrange(options.input);
   const weightNames = new Map<object, string>();
   collect(options.params, '', weightNames);
-  return traceSubject(
-    {
-      name: fn.name === '' ? 'model' : fn.name.replace(/[^A-Za-z0-9_]/g, '_'),
-      inputs: inputsFrom(specs, options.batch),
-      weightNames,
-      sites: true,
-      run: (tensors) => asOutputs(fn(pack(tensors), options.params)),
-    },
-    options.batch,
-  );
+  return traceSubject({
+    name: fn.name === '' ? 'model' : fn.name.replace(/[^A-Za-z0-9_]/g, '_'),
+    inputs: inputsFrom(specs, options.batch),
+    weightNames,
+    sites: true,
+    run: (tensors) => asOutputs(fn(pack(tensors), options.params)),
+  });
 }

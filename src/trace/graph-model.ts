@@ -136,20 +136,17 @@ function execute(model: tf.GraphModel, feed: tf.NamedTensorMap, outputs: string[
 export function traceGraphModel(model: tf.GraphModel, options: ModelOptions): Program {
   const batch = batchOption(model, options);
   const names = model.inputs.map((input) => input.name);
-  return traceSubject(
-    {
-      name: 'model',
-      inputs: inputsFrom(statedInputs(model, options), batch),
-      weightNames: weightNamesOf(model),
-      sites: false,
-      run(tensors, recorder) {
-        const feed = Object.fromEntries(names.map((name, index) => [name, tensors[index]!]));
-        const outputs = model.outputs.map((output) => output.name);
-        const result = announcingNodes(model, recorder, () => execute(model, feed, outputs));
-        const list = Array.isArray(result) ? result : [result];
-        return Object.fromEntries(list.map((output, index) => [outputs[index]!.replace(/:0$/, ''), output]));
-      },
+  return traceSubject({
+    name: 'model',
+    inputs: inputsFrom(statedInputs(model, options), batch),
+    weightNames: weightNamesOf(model),
+    sites: false,
+    run(tensors, recorder) {
+      const feed = Object.fromEntries(names.map((name, index) => [name, tensors[index]!]));
+      const outputs = model.outputs.map((output) => output.name);
+      const result = announcingNodes(model, recorder, () => execute(model, feed, outputs));
+      const list = Array.isArray(result) ? result : [result];
+      return Object.fromEntries(list.map((output, index) => [outputs[index]!.replace(/:0$/, ''), output]));
     },
-    batch,
-  );
+  });
 }

@@ -2,15 +2,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
+import type { TensorType } from '../ir/type.js';
 import type { Recorder } from './recorder.js';
-import {
-  type BatchOption,
-  type InputShape,
-  type InputSpec,
-  inputsFrom,
-  type TypedInput,
-  traceSubject,
-} from './trace.js';
+import { type BatchOption, type InputShape, type InputSpec, inputsFrom, traceSubject } from './trace.js';
 
 export interface ModelOptions extends BatchOption {
   /** The shape of the input, batch first; may be left out where the model states it. */
@@ -97,7 +91,7 @@ function distinct(names: readonly string[]): string[] {
 /** tfjs makes up `conv1_input` for models without an input layer, and counts such names through the whole process. */
 const uniqueSuffix = /^(.+_input)_\d+$/;
 
-function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap<string, TypedInput> {
+function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap<string, TensorType> {
   const given = options.input;
   if (given !== undefined && model.inputs.length > 1) {
     throw new RelcError(
@@ -120,22 +114,17 @@ function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap
  * @throws RelcError RELC2001..RELC2008
  */
 export function traceLayersModel(model: tf.LayersModel, options: ModelOptions): Program {
-  return traceSubject(
-    {
-      name: model.name.replace(/[^A-Za-z0-9_]/g, '_'),
-      inputs: statedInputs(model, options),
-      weightNames: weightNamesOf(model),
-      sites: false,
-      run(tensors, recorder) {
-        const given = tensors.length === 1 ? tensors[0]! : [...tensors];
-        const result = announcingLayers(model.layers, recorder, () =>
-          model.apply(given, { training: false }),
-        );
-        const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
-        const names = distinct(model.outputs.map((output) => output.sourceLayer.name));
-        return Object.fromEntries(outputs.map((output, index) => [names[index]!, output]));
-      },
+  return traceSubject({
+    name: model.name.replace(/[^A-Za-z0-9_]/g, '_'),
+    inputs: statedInputs(model, options),
+    weightNames: weightNamesOf(model),
+    sites: false,
+    run(tensors, recorder) {
+      const given = tensors.length === 1 ? tensors[0]! : [...tensors];
+      const result = announcingLayers(model.layers, recorder, () => model.apply(given, { training: false }));
+      const outputs = (Array.isArray(result) ? result : [result]) as tf.Tensor[];
+      const names = distinct(model.outputs.map((output) => output.sourceLayer.name));
+      return Object.fromEntries(outputs.map((output, index) => [names[index]!, output]));
     },
-    options.batch,
-  );
+  });
 }

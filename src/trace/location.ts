@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 
-const ownFiles = /^(?:src|dist)[/\\](?:(?:trace|ir|rules|codegen|cli)[/\\]|index\.[jt]s)/;
+const ownFiles = /^(?:src|dist)[/\\](?:(?:trace|ir|rules|codegen|api|cli)[/\\]|index\.[jt]s)/;
 /** Libraries; source maps give tfjs's frames paths outside of node_modules. */
 const foreignFrame =
   /[/\\]node_modules[/\\]|[/\\]tfjs-(?:core|layers|converter|data|backend-\w+)[/\\]src[/\\]/;

@@ -7,7 +7,7 @@ import { removeDeadCode } from '../ir/passes/dead-code.js';
 import type { Program } from '../ir/passes/pass.js';
 import { rewrite } from '../ir/passes/rewrite.js';
 import { simplifyGraph } from '../ir/passes/simplify.js';
-import type { Dtype } from '../ir/type.js';
+import { bindShape, type Dtype, isBatched, type TensorType } from '../ir/type.js';
 import { tracedTensor, tracing } from './backend.js';
 import { nameByLayers } from './naming.js';
 import { Recorder } from './recorder.js';
@@ -25,7 +25,8 @@ export type InputSpec = InputShape | TypedInput;
 /** What a front end prepares: how to call the model and what its inputs and weights are called. */
 export interface Subject {
   readonly name: string;
-  readonly inputs: ReadonlyMap<Name, TypedInput>;
+  /** Their types; a first dimension k·N grows with the batch, and where there is none the graph has no batch. */
+  readonly inputs: ReadonlyMap<Name, TensorType>;
   readonly weightNames: ReadonlyMap<object, string>;
   /** Call sites are recorded for functions only. */
   readonly sites: boolean;
@@ -55,15 +56,21 @@ function checkInput(name: Name, { shape, dtype }: TypedInput, batch: BatchOption
   }
 }
 
-/** Inputs by name from what the user stated. @throws RelcError RELC2008 */
+/** Types of inputs by name from what the user stated: N in front, or fixed with `batch: null`. @throws RelcError RELC2008 */
 export function inputsFrom(
   specs: ReadonlyMap<Name, InputSpec>,
   batch: BatchOption['batch'],
-): ReadonlyMap<Name, TypedInput> {
-  const inputs = new Map([...specs].map(([name, spec]) => [name, typed(spec)]));
-  if (inputs.size === 0)
+): ReadonlyMap<Name, TensorType> {
+  if (specs.size === 0)
     throw new RelcError('RELC2008', 'no input is stated', 'pass the option input: [1, …shape]');
-  for (const [name, input] of inputs) checkInput(name, input, batch);
+  const inputs = new Map<Name, TensorType>();
+  for (const [name, spec] of specs) {
+    const input = typed(spec);
+    checkInput(name, input, batch);
+    const { dtype } = input;
+    const shape = input.shape as readonly number[];
+    inputs.set(name, { dtype, shape: batch === null ? shape : ['N', ...shape.slice(1)] });
+  }
   return inputs;
 }
 
@@ -83,13 +90,13 @@ function runModel(subject: Subject, inputs: readonly tf.Tensor[], recorder: Reco
   }
 }
 
-function recordOnce(subject: Subject, batch: number | undefined): Program {
+/** One trace; every k·N among the inputs' shapes is a number. */
+function recordOnce(subject: Subject, batch: number): Program {
   const recorder = new Recorder(subject.name, subject.weightNames, subject.sites);
   const outputs: Record<string, Name> = {};
   tracing(recorder, () => {
     const inputs = [...subject.inputs].map(([name, { shape, dtype }]) => {
-      const bound = batch === undefined ? (shape as number[]) : [batch, ...(shape.slice(1) as number[])];
-      return tracedTensor(recorder, recorder.input(name, { dtype, shape: bound }));
+      return tracedTensor(recorder, recorder.input(name, { dtype, shape: bindShape(shape, batch) }));
     });
     for (const [key, result] of Object.entries(runModel(subject, inputs, recorder))) {
       outputs[key] = recorder.operand(result).name;
@@ -125,13 +132,12 @@ function used({ graph, weights }: Program): Program {
 }
 
 /**
- * Traces a model into a graph whose batch dimension is symbolic, or concrete with `batch: null`.
+ * Traces a model into a graph whose batch dimension is symbolic where an input's is.
  * @throws RelcError RELC2001..RELC2009
  */
-export function traceSubject(subject: Subject, batch: BatchOption['batch']): Program {
-  const program =
-    batch === null
-      ? recordOnce(subject, undefined)
-      : unify(recordOnce(subject, batchSizes[0]), recordOnce(subject, batchSizes[1]));
+export function traceSubject(subject: Subject): Program {
+  const program = [...subject.inputs.values()].some(isBatched)
+    ? unify(recordOnce(subject, batchSizes[0]), recordOnce(subject, batchSizes[1]))
+    : recordOnce(subject, 1);
   return used({ graph: nameByLayers(program.graph), weights: program.weights });
 }

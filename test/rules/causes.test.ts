@@ -36,9 +36,9 @@ describe.each(quantities)('as %s', (quantity) => {
   });
 });
 
-it('every cause is some rule’s', () => {
+it('every cause is some rule’s, of relc’s or of a user’s', () => {
   const listed = quantities.flatMap((quantity) =>
     Object.values(ruleTable).flatMap((rule) => possibleCauses(rule, quantity)),
   );
-  expect(new Set(listed)).toEqual(new Set(Object.keys(causes)));
+  expect(new Set([...listed, 'custom rules'])).toEqual(new Set(Object.keys(causes)));
 });

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
-import { canonical, compileExplanation, type StageName, stageNames } from '../../api/pipeline.js';
+import { canonical, compileExplanation, printStage, type StageName, stageNames } from '../../api/pipeline.js';
 import type { Graph } from '../../ir/graph.js';
-import { print } from '../../ir/print.js';
+import { type RuleTable, ruleTable } from '../../rules/rules.js';
 import { type Command, usageError } from '../arguments.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { write } from '../files.js';
@@ -25,13 +25,13 @@ export const dumpCommand: Command = {
   positionals: ['MODEL'],
   summary: 'print the graph of a model, or of its explainer, at any stage',
   description: `Without --rules the forward graph, with them the graph of forward and relevance. The text is what relc
-reads again as .relc. Stages:
+reads again as .relc; the graph of each custom rule stands after that of the stage. Stages:
 ${stageNames.join(', ')}.`,
   options: {
     ...explanationOptions,
     rules: {
       ...explanationOptions.rules,
-      help: 'a preset or a file of rules: dump the explainer, not only the model',
+      help: 'a preset, or a file of rules: dump the explainer, not only the model',
     },
     after: {
       type: 'string',
@@ -59,16 +59,18 @@ ${stageNames.join(', ')}.`,
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const forward = canonical(await trace(model, options));
     let stages: ReadonlyMap<StageName, Graph> = forward.stages;
+    let table: RuleTable = ruleTable;
     if (rules !== undefined) {
       const request = requestFor(await explanationOptionsOf(given, manifest));
       const compiled = compileExplanation(forward, request);
       for (const note of compiled.notes) terminal.err(`note: ${note}`);
       stages = compiled.stages;
+      table = compiled.rules;
     }
     const directory = given.text('dir');
     let previous = '';
     for (const name of asked) {
-      const text = print(stages.get(name)!, { locs: given.flag('locs') });
+      const text = printStage(stages.get(name)!, table, { locs: given.flag('locs') });
       if (text === previous) {
         terminal.err(`${name} changed nothing`);
         continue;

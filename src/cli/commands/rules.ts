@@ -6,7 +6,7 @@ import { base, type Preset, presets } from '../../rules/presets.js';
 import { resolved } from '../../rules/resolve.js';
 import { type RuleDefinition, ruleTable } from '../../rules/rules.js';
 import type { Command } from '../arguments.js';
-import { openRules } from '../explanation-options.js';
+import { openRules } from '../rules-module.js';
 import { styled, type Terminal } from '../terminal.js';
 
 const width = 100;
@@ -65,11 +65,12 @@ function printRule(terminal: Terminal, name: string, rule: RuleDefinition): void
   terminal.out('');
 }
 
-/** The preset with every rule and parameter stated. @throws RelcError RELC3004, RELC3006 */
-const checked = (preset: Preset): Preset => ({
-  ...preset,
-  composite: resolved(preset.composite, ruleTable),
-});
+/** A preset by its name, or in a file: with every rule and parameter stated, unless it has rules of its own. */
+async function openPreset(named: string): Promise<Preset> {
+  const { rules, customRules } = await openRules(named);
+  const preset = presetOf(rules!);
+  return customRules === undefined ? { ...preset, composite: resolved(preset.composite, ruleTable) } : preset;
+}
 
 export const rulesCommand: Command = {
   name: 'rules',
@@ -97,7 +98,7 @@ Kinds: ${Object.keys(kinds).join(', ')}.`,
   ],
   async run(given, terminal) {
     const only = given.text('preset');
-    const shown = only === undefined ? [...presets.values()] : [checked(presetOf(await openRules(only)))];
+    const shown = only === undefined ? [...presets.values()] : [await openPreset(only)];
     if (given.flag('json')) {
       const files = shown.map(printComposite);
       terminal.out(only === undefined ? `[\n${files.join(',\n')}\n]` : files[0]!);

@@ -2,11 +2,13 @@
 import { GraphBuilder } from '../../ir/builder.js';
 import { evaluateAll } from '../../ir/evaluate.js';
 import { forward } from '../../ir/forward.js';
-import type { Attrs, Name, Node } from '../../ir/graph.js';
+import type { Attrs, Graph, Name, Node } from '../../ir/graph.js';
 import type { Precision, TensorData } from '../../ir/tensor.js';
 
 /** One application of a rule to concrete data. */
 export interface Reference {
+  /** The graph that the rule is applied in, batch bound. */
+  readonly graph: Graph;
   /** The ruled node, batch bound. */
   readonly node: Node;
   readonly operand: number;
