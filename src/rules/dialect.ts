@@ -1,6 +1,6 @@
 // The rule dialect: one op `rule.<name>` for each rule. `%r.x = rule.epsilon(…args, %z, %r.z) {of, to, …}`.
-import { type Dialect, numberOf, type OpDefinition, OpProblem } from '../ir/dialect.js';
-import { type Attrs, type Name, type Node, nodeOf } from '../ir/graph.js';
+import { attrNumber, type Dialect, numberOf, type OpDefinition, OpProblem } from '../ir/dialect.js';
+import { type Attr, type Attrs, type Name, type Node, nodeOf } from '../ir/graph.js';
 import { type DenominatorMode, denominatorModes } from '../ir/ops/quotient.js';
 import { printType, sameShape } from '../ir/type.js';
 import { type RuleDefinition, type RuleTable, ruleTable } from './rules.js';
@@ -34,6 +34,20 @@ export function ruleParams({ of: _of, to: _to, ...params }: Attrs): Attrs {
   return params;
 }
 
+/** No bound of zB lies above the other's. */
+function checkBounds({ low, high }: Attrs): void {
+  if (low === undefined || high === undefined) return;
+  const [lows, highs] = [low, high].map((bound) => (Array.isArray(bound) ? bound : [bound]) as Attr[]);
+  for (let channel = 0; channel < Math.max(lows!.length, highs!.length); channel++) {
+    const [below, above] = [lows!, highs!].map((list) => attrNumber(list[list.length > 1 ? channel : 0]));
+    if (below !== undefined && above !== undefined && below > above) {
+      throw wrongParam(
+        `low is ${JSON.stringify(low)} and high is ${JSON.stringify(high)}, expected low ≤ high`,
+      );
+    }
+  }
+}
+
 /** What the schema cannot judge: the denominator's mode, its ε, α and β, γ. @throws OpProblem RELC3004 */
 export function checkParams(attrs: Attrs): void {
   const mode = attrs.denominator;
@@ -46,6 +60,7 @@ export function checkParams(attrs: Attrs): void {
   if (attrs.gamma !== undefined && !(numberOf(attrs, 'gamma') >= 0)) {
     throw wrongParam(`gamma is ${attrs.gamma}, expected a number that is not below 0`);
   }
+  checkBounds(attrs);
   if (attrs.alpha === undefined) return;
   const [alpha, beta] = [numberOf(attrs, 'alpha'), numberOf(attrs, 'beta')];
   if (!(alpha >= 0 && beta >= 0 && Math.abs(alpha - beta - 1) < 1e-6)) {

@@ -119,7 +119,8 @@ function wantedValues(
   { inputs, end }: { inputs: ReadonlyMap<string, Name>; end: Name },
 ): ReadonlyMap<string, Name> {
   if (preset.result === 'grad-cam') {
-    const [input] = inputs.keys();
+    const isPicture = (value: Name) => nodeOf(graph, value).type.shape.length === 4;
+    const input = [...inputs].find(([, own]) => isPicture(own))?.[0] ?? [...inputs.keys()][0];
     const value = layer === undefined ? lastConvolution(graph, end) : valueNamed(graph, layer);
     return input === undefined ? new Map() : new Map([[input, value]]);
   }

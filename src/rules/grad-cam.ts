@@ -15,8 +15,8 @@ export function lastConvolution(graph: Graph, end: Name): Name {
     if (node.op !== 'conv' && node.op !== 'conv_transpose') continue;
     const [use, ...others] = uses.get(node.name)!;
     const user = use === undefined || others.length > 0 ? undefined : nodeOf(graph, use.user);
-    const isActivation = user !== undefined && forward[user.op as 'relu']?.traits?.activation === true;
-    return isActivation ? user.name : node.name;
+    if (user === undefined || !needed.has(user.name)) return node.name;
+    return forward[user.op as 'relu']?.traits?.activation === true ? user.name : node.name;
   }
   throw new RelcError(
     'RELC3005',

@@ -73,7 +73,8 @@ export function surroundingsOf(
   const layers = new Map<Name, number>();
   for (const node of nodes.values()) {
     const activeArgs = node.args.filter((arg) => active.has(arg));
-    if (affineOps.has(node.op) && activeArgs.length === 1) layers.set(node.name, layers.size);
+    const isLayer = affineOps.has(node.op) && activeArgs.length === 1 && active.has(node.args[0]!);
+    if (isLayer) layers.set(node.name, layers.size);
     const fresh = activeArgs.some((arg) => unmixed.has(arg));
     if (!fresh) continue;
     if (affineOps.has(node.op)) first.add(node.name);

@@ -131,6 +131,111 @@ describe('matching', () => {
   });
 });
 
+describe('preprocessing', () => {
+  const kindIn = (lines: readonly string[], name: string) => {
+    const { nodes } = parse(['graph @input {', ...lines, `return %${name}`, '}'].join('\n'), forward);
+    return kindOf(nodes.get(name)!, surroundingsOf(nodes, ['x']));
+  };
+  const pixels = '%x = input() : f32[N,2,2,3]';
+  const mean = '%m = constant() {value=0.5} : f32[N,2,2,3]';
+
+  it('goes on through whatever moves all of it: channels taken apart, exchanged and joined', () => {
+    const channel = (name: string, begin: number) =>
+      `%${name} = slice(%x) {begin=[0,0,0,${begin}], stride=[1,1,1,1]} : f32[N,2,2,1]`;
+    const joined = '%j = concat(%b, %g, %r) {axis=3} : f32[N,2,2,3]';
+    const split = [pixels, channel('r', 0), channel('g', 1), channel('b', 2), joined, mean];
+    expect(kindIn([...split, '%y = sub(%j, %m) : f32[N,2,2,3]'], 'y')).toBe('preprocess');
+    const reversed = '%j = reverse(%x) {axes=[3]} : f32[N,2,2,3]';
+    expect(kindIn([pixels, reversed, mean, '%y = mul(%j, %m) : f32[N,2,2,3]'], 'y')).toBe('preprocess');
+  });
+
+  it('does not begin at rows that tokens pick', () => {
+    const place = '%m = constant() {value=0.5} : f32[N,3,3]';
+    const rows = ['%t = input() : i32[N,3]', '%e = param() {key="e"} : f32[5,3]'];
+    const gathered = '%j = gather(%e, %t) {axis=0} : f32[N,3,3]';
+    expect(kindIn([...rows, gathered, place, '%y = add(%j, %m) : f32[N,3,3]'], 'y')).toBe('add');
+  });
+});
+
+/** Four layers, of which l1 and l2 lie side by side; the scores are the sum of what l2 and l3 make of them. */
+const layered = parse(
+  `graph @layered {
+    %x = input() : f32[N,4]
+    %w = param() {key="w"} : f32[4,4]
+    %l0 = einsum(%x, %w) {eq="bi,ij->bj"} : f32[N,4]
+    %h = relu(%l0) : f32[N,4]
+    %l1 = einsum(%h, %w) {eq="bi,ij->bj"} : f32[N,4]
+    %l2 = einsum(%h, %w) {eq="bi,ij->bj"} : f32[N,4]
+    %product = einsum(%h, %h) {eq="bi,bi->b"} : f32[N]
+    %a = relu(%l1) : f32[N,4]
+    %l3 = einsum(%a, %w) {eq="bi,ij->bj"} : f32[N,4]
+    %y = add(%l3, %l2) : f32[N,4]
+    return %y, %product
+  }`,
+  forward,
+);
+
+describe('last layers', () => {
+  const from = (end?: string) => [...surroundingsOf(layered.nodes, ['x'], end).last].sort();
+
+  it('are the affine ops that lead to what is explained through no other', () => {
+    expect(from('y')).toEqual(['l2', 'l3']);
+    expect(from('a')).toEqual(['l1']);
+    expect(from('h')).toEqual(['l0']);
+    expect(from()).toEqual([]);
+  });
+
+  it('are matched as such', () => {
+    const surroundings = surroundingsOf(layered.nodes, ['x'], 'y');
+    const found = [...layered.nodes.values()].filter((each) => matches({ last: true }, each, surroundings));
+    expect(found.map(({ name }) => name)).toEqual(['l2', 'l3']);
+    expect(matches({ last: true, first: true }, layered.nodes.get('l3')!, surroundings)).toBe(false);
+  });
+});
+
+describe('layers by number', () => {
+  const surroundings = surroundingsOf(layered.nodes, ['x'], 'y');
+  const between = (from: number, to: number) =>
+    [...layered.nodes.values()]
+      .filter((each) => matches({ layers: [from, to] }, each, surroundings))
+      .map(({ name }) => name);
+
+  it.each<[number, number, string[]]>([
+    [0, 0, ['l0']],
+    [1, 2, ['l1', 'l2']],
+    [0, -1, ['l0', 'l1', 'l2', 'l3']],
+    [-1, -1, ['l3']],
+    [-2, -1, ['l2', 'l3']],
+    [1, -2, ['l1', 'l2']],
+    [-9, 0, ['l0']],
+    [2, 9, ['l2', 'l3']],
+    [2, 1, []],
+    [4, 9, []],
+  ])('%i to %i', (from, to, names) => {
+    expect(between(from, to)).toEqual(names);
+  });
+
+  it('count no product of activations, and no op whose weight is not constant', () => {
+    const { nodes } = parse(
+      `graph @turned {
+        %x = input() : f32[N,4]
+        %w = param() {key="w"} : f32[3,4]
+        %turned = einsum(%w, %x) {eq="ji,bi->bj"} : f32[N,3]
+        return %turned
+      }`,
+      forward,
+    );
+    expect([...surroundings.layers.keys()]).toEqual(['l0', 'l1', 'l2', 'l3']);
+    expect([...surroundingsOf(nodes, ['x']).layers]).toEqual([]);
+  });
+
+  it('are read with their bounds', () => {
+    expect(printMatch({ kind: 'conv', last: true, layers: [1, -2] })).toBe(
+      'conv · last layer · layers 1 to -2',
+    );
+  });
+});
+
 describe('reading', () => {
   it('a match', () => {
     expect(printMatch({ kind: ['conv', 'dense'], first: true })).toBe('conv, dense · first layer');

@@ -1,61 +1,15 @@
-// Laws of relevance that hold whatever the network, each under its label.
-import fc from 'fast-check';
+// Laws of relevance that hold whatever the network, each under its label: what is conserved, and what is not.
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
-import type { Attrs, Name } from '../../src/ir/graph.js';
+import type { Attrs } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
-import { runPasses } from '../../src/ir/passes/pass.js';
-import { type TensorData, tensor } from '../../src/ir/tensor.js';
-import { explain } from '../../src/rules/explanation.js';
-import type { Preset } from '../../src/rules/presets.js';
+import type { TensorData } from '../../src/ir/tensor.js';
 import { presetNamed } from '../../src/rules/presets.js';
 import type { RuleName } from '../../src/rules/rules.js';
-import { targetInput } from '../../src/rules/seed.js';
-import { specialize } from '../../src/rules/specialize.js';
-import { convNet, denseNet, type Net, type NetShape, residualNet } from './random-nets.js';
-import {
-  dialect,
-  explained,
-  lower,
-  noWeights,
-  propagate,
-  relativeError,
-  row,
-  sequence,
-  total,
-  uniform,
-  withDenominator,
-  withRule,
-} from './support.js';
-
-const shapes: fc.Arbitrary<NetShape> = fc.record({
-  seed: fc.integer(),
-  depth: fc.integer({ min: 1, max: 3 }),
-  width: fc.integer({ min: 1, max: 4 }),
-  batch: fc.integer({ min: 1, max: 3 }),
-});
-
-const kinds: readonly (readonly [string, (shape: NetShape) => Net])[] = [
-  ['dense', denseNet],
-  ['conv with max pool', (shape) => convNet(shape, 'max_pool')],
-  ['conv with average pool', (shape) => convNet(shape, 'avg_pool')],
-  ['residual', (shape) => residualNet(shape)],
-];
-
-/** Runs a property on few, but seeded and shrinkable, networks. */
-function holds(property: (shape: NetShape) => void): void {
-  fc.assert(fc.property(shapes, property), { numRuns: 12, seed: 20 });
-}
-
-/** A preset without stabilisers: what laws are exact for. */
-const unstabilised = (name: string): Preset => withDenominator(presetNamed(name), { denominator: 'exact' });
-
-const relevanceOfX = (net: Net, preset: Preset) => explained(net, { preset }, net.x)['relevance.x']!;
-
-function expectClose(got: ArrayLike<number>, wanted: ArrayLike<number>): void {
-  expect(relativeError(got, wanted)).toBeLessThan(1e-9);
-}
+import { exactly, expectClose, given, holds, kinds, relevanceOfX, unstabilised } from './law-support.js';
+import { residualNet } from './random-nets.js';
+import { dialect, explained, lower, noWeights, propagate, row, sequence, total, uniform } from './support.js';
 
 /** Σ over each sample. */
 const sums = (data: TensorData) =>
@@ -99,23 +53,6 @@ describe('without biases', () => {
     });
   });
 });
-
-/** One op `%z` on random data: what a rule gives to operand `to`. */
-function given(
-  z: string,
-  inputs: Readonly<Record<Name, TensorData>>,
-  rule: RuleName,
-  params: Attrs,
-  to = 0,
-): TensorData {
-  const lines = Object.entries(inputs)
-    .filter(([name]) => name !== 'R')
-    .map(([name, { shape }]) => `%${name} = input() : f32[N,${shape.slice(1)}]`);
-  const graph = parse(['graph @single {', ...lines, `%z = ${z}`, 'return %z', '}'].join('\n'), forward);
-  return evaluate(lower(withRule(graph, rule, params, to)), dialect, inputs, noWeights).r!;
-}
-
-const exactly = { denominator: 'exact' };
 
 describe('neurons of one sign', () => {
   const dense = 'einsum(%x, %w) {eq="bi,bij->bj"} : f32[N,4]';
@@ -218,43 +155,6 @@ describe('products', () => {
           );
         }
       }
-    });
-  });
-});
-
-describe('samples', () => {
-  const presets = ['epsilon-plus-flat', 'epsilon-alpha2-beta1', 'chefer', 'gradient-times-input'];
-
-  it.each(presets)('(L10) no sample of a batch changes another: %s', (name) => {
-    for (const [, draw] of kinds) {
-      holds((shape) => {
-        const net = draw({ ...shape, batch: 3 });
-        const whole = relevanceOfX(net, presetNamed(name));
-        for (let sample = 0; sample < 3; sample++) {
-          const alone = relevanceOfX({ ...net, x: row(net.x, sample) }, presetNamed(name));
-          expect([...alone.data]).toEqual([...row(whole, sample).data]);
-        }
-      });
-    }
-  });
-});
-
-describe('specialization', () => {
-  it.each(['epsilon-plus', 'epsilon-alpha2-beta1'])('(L11) changes no relevance: %s', (name) => {
-    holds((shape) => {
-      const { graph, weights, x } = convNet(shape, 'max_pool');
-      const whole = explain(graph, dialect, { preset: presetNamed(name) }).graph;
-      const special = runPasses({ graph: whole, weights }, [specialize], dialect).graph;
-      const told = [...special.nodes.values()].filter(({ attrs }) => attrs.nonnegative === true);
-      expect(told.length).toBeGreaterThan(0);
-      const inputs = {
-        x,
-        [targetInput]: tensor([x.shape[0]!], x.data.slice(0, x.shape[0]!).fill(-1), 'i32'),
-      };
-      const [plain, specialized] = [whole, special].map(
-        (stage) => evaluate(lower(stage), dialect, inputs, weights)['relevance.x']!,
-      );
-      expectClose(specialized!.data, plain!.data);
     });
   });
 });

@@ -1,4 +1,4 @@
-// Small random networks without biases, for laws that hold whatever the weights are.
+// Small random networks, for laws that hold whatever the weights are.
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { forward } from '../../src/ir/forward.js';
 import type { Attrs, Name } from '../../src/ir/graph.js';
@@ -19,6 +19,25 @@ export interface NetShape {
   readonly width: number;
   readonly batch: number;
 }
+
+/** A convolution of 3×3 places that keeps the size. */
+const same = {
+  strides: [1, 1],
+  padding: [
+    [1, 1],
+    [1, 1],
+  ],
+};
+
+/** A pool of 2×2 places. */
+const halving = {
+  window: [2, 2],
+  strides: [2, 2],
+  padding: [
+    [0, 0],
+    [0, 0],
+  ],
+};
 
 /** Builds a network from x to the output `y`. */
 class Drawing {
@@ -46,16 +65,18 @@ class Drawing {
     return this.add('einsum', [x, this.weight([inputs, outputs])], { eq: 'bi,ij->bj' }, name);
   }
 
-  conv(x: Name, outputs: number): Name {
+  conv(x: Name, outputs: number, name?: Name): Name {
+    return this.add('conv', [x, this.kernel(x, outputs)], same, name);
+  }
+
+  /** A convolution with a bias. */
+  biased(x: Name, outputs: number, name?: Name): Name {
+    return this.add('conv', [x, this.kernel(x, outputs), this.weight([outputs])], same, name);
+  }
+
+  private kernel(x: Name, outputs: number): Name {
     const inputs = this.builder.typeOf(x).shape[3] as number;
-    const attrs = {
-      strides: [1, 1],
-      padding: [
-        [1, 1],
-        [1, 1],
-      ],
-    };
-    return this.add('conv', [x, this.weight([3, 3, inputs, outputs])], attrs);
+    return this.weight([3, 3, inputs, outputs]);
   }
 
   flat(x: Name): Name {
@@ -83,15 +104,7 @@ export function convNet({ seed, depth, width, batch }: NetShape, pool: 'max_pool
   const drawing = new Drawing(sequence(seed));
   let value = drawing.input([4, 4, 2]);
   for (let layer = 0; layer < depth; layer++) value = drawing.add('relu', [drawing.conv(value, width)]);
-  const window = {
-    window: [2, 2],
-    strides: [2, 2],
-    padding: [
-      [0, 0],
-      [0, 0],
-    ],
-  };
-  value = drawing.add(pool, [value], window);
+  value = drawing.add(pool, [value], halving);
   value = drawing.add('relu', [drawing.conv(value, width)]);
   return drawing.net(drawing.dense(drawing.flat(value), 3), batch);
 }
@@ -105,4 +118,29 @@ export function residualNet({ seed, depth, width, batch }: NetShape, activation 
     value = drawing.add('add', [value, branch]);
   }
   return drawing.net(drawing.dense(value, 3), batch);
+}
+
+/**
+ * Everything that relevance passes on its way, with biases: convolutions with relu and relu6, residual sums, a value
+ * taken apart and joined again, max and average pools, dense layers.
+ */
+export function mixedNet({ seed, depth, width, batch }: NetShape): Net {
+  const drawing = new Drawing(sequence(seed));
+  let value = drawing.add('relu', [drawing.biased(drawing.input([4, 4, 2]), 2 * width, 'c1')]);
+  for (let block = 0; block < depth; block++) {
+    const inner = drawing.add('clip', [drawing.biased(value, width)], { min: 0, max: 6 });
+    const sum = drawing.add('add', [value, drawing.biased(inner, 2 * width)]);
+    value = drawing.add('relu', [sum]);
+  }
+  const part = (begin: number) =>
+    drawing.builder.add('slice', [value], {
+      attrs: { begin: [0, 0, 0, begin], stride: [1, 1, 1, 1] },
+      type: { dtype: 'f32', shape: ['N', 4, 4, width] },
+    });
+  const joined = drawing.add('concat', [part(width), drawing.conv(part(0), width)], { axis: 3 }, 'joined');
+  const pooled = drawing.add('max_pool', [drawing.add('relu', [joined])], halving, 'pooled');
+  const mixed = drawing.add('relu', [drawing.biased(pooled, width)]);
+  const mean = drawing.add('avg_pool', [mixed], halving);
+  const hidden = drawing.add('relu', [drawing.dense(drawing.flat(mean), width + 2)], {}, 'hidden');
+  return drawing.net(drawing.dense(hidden, 3), batch);
 }

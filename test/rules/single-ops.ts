@@ -1,171 +1,15 @@
 // Graphs of one op each, at unit size: what every rule is tried on.
-import { forward } from '../../src/ir/forward.js';
-import type { Graph, Name, Node } from '../../src/ir/graph.js';
-import { parse } from '../../src/ir/parse.js';
+import type { Name } from '../../src/ir/graph.js';
 import type { TensorData } from '../../src/ir/tensor.js';
 import { bindShape } from '../../src/ir/type.js';
+import { layers } from './single-layers.js';
+import { type SingleOp, type Sources, singleOp } from './single-op.js';
 import { filled, sequence } from './support.js';
 
-export interface SingleOp {
-  readonly name: string;
-  readonly graph: Graph;
-  /** The node `%z` that rules are applied to. */
-  readonly node: Node;
-  /** Operands must be above zero: a divisor, the base of a power. */
-  readonly positive: boolean;
-}
-
-/** `in`: an input; `w`: a weight; anything else is written as it stands. */
-type Sources = Readonly<Record<Name, string>>;
-
-function singleOp(name: string, sources: Sources, z: string, positive = false): SingleOp {
-  const lines = Object.entries(sources).map(([source, text]) => {
-    const [kind, type] = text.split(' ');
-    if (kind === 'in') return `%${source} = input() : ${type}`;
-    return kind === 'w' ? `%${source} = param() {key="${source}"} : ${type}` : `%${source} = ${text}`;
-  });
-  const graph = parse(['graph @single {', ...lines, `%z = ${z}`, 'return %z', '}'].join('\n'), forward);
-  return { name, graph, node: graph.nodes.get('z')!, positive };
-}
-
-/** An affine op with and without its bias. */
-function affine(name: string, op: string, x: string, w: string, b: string, rest: string): SingleOp[] {
-  const sources = { x: `in ${x}`, w: `w ${w}` };
-  return [
-    singleOp(`${name}, bias`, { ...sources, b: `w ${b}` }, `${op}(%x, %w, %b) ${rest}`),
-    singleOp(name, sources, `${op}(%x, %w) ${rest}`),
-  ];
-}
+export type { SingleOp };
 
 const x = (type: string): Sources => ({ x: `in ${type}` });
 const xy = (type: string, other = type): Sources => ({ x: `in ${type}`, y: `in ${other}` });
-
-const dense = [
-  ...affine('dense', 'einsum', 'f32[N,4]', 'f32[4,3]', 'f32[3]', '{eq="bi,ij->bj"} : f32[N,3]'),
-  ...affine(
-    'dense, weight transposed',
-    'einsum',
-    'f32[N,4]',
-    'f32[3,4]',
-    'f32[3]',
-    '{eq="bi,ji->bj"} : f32[N,3]',
-  ),
-  ...affine(
-    'dense on tokens',
-    'einsum',
-    'f32[N,2,3]',
-    'f32[3,2]',
-    'f32[2]',
-    '{eq="bti,ij->btj"} : f32[N,2,2]',
-  ),
-  ...affine(
-    'dense into heads',
-    'einsum',
-    'f32[N,3]',
-    'f32[3,2,2]',
-    'f32[2,2]',
-    '{eq="bi,ihd->bhd"} : f32[N,2,2]',
-  ),
-  ...affine(
-    'dense, a weight a head',
-    'einsum',
-    'f32[N,2,3]',
-    'f32[2,3,2]',
-    'f32[2]',
-    '{eq="bhi,hij->bhj"} : f32[N,2,2]',
-  ),
-  ...affine(
-    'dense without a batch',
-    'einsum',
-    'f32[2,3]',
-    'f32[3,2]',
-    'f32[2]',
-    '{eq="bi,ij->bj"} : f32[2,2]',
-  ),
-];
-
-const convolutions = [
-  ...affine(
-    'conv 1-D',
-    'conv',
-    'f32[N,5,2]',
-    'f32[3,2,3]',
-    'f32[3]',
-    '{strides=[1], padding=[[1,1]]} : f32[N,5,3]',
-  ),
-  ...affine(
-    'conv 1-D, strided and dilated',
-    'conv',
-    'f32[N,6,2]',
-    'f32[2,2,2]',
-    'f32[2]',
-    '{strides=[2], padding=[[1,0]], dilations=[2]} : f32[N,3,2]',
-  ),
-  ...affine(
-    'conv 2-D',
-    'conv',
-    'f32[N,3,3,2]',
-    'f32[3,3,2,2]',
-    'f32[2]',
-    '{strides=[1,1], padding=[[1,1],[1,1]]} : f32[N,3,3,2]',
-  ),
-  ...affine(
-    'conv 2-D, strided',
-    'conv',
-    'f32[N,4,5,1]',
-    'f32[2,3,1,3]',
-    'f32[3]',
-    '{strides=[2,2], padding=[[0,1],[1,1]]} : f32[N,2,3,3]',
-  ),
-  ...affine(
-    'conv 2-D, dilated',
-    'conv',
-    'f32[N,4,4,1]',
-    'f32[2,2,1,2]',
-    'f32[2]',
-    '{strides=[1,1], padding=[[0,0],[0,0]], dilations=[2,2]} : f32[N,2,2,2]',
-  ),
-  ...affine(
-    'conv 2-D, grouped',
-    'conv',
-    'f32[N,3,3,4]',
-    'f32[2,2,2,4]',
-    'f32[4]',
-    '{strides=[1,1], padding=[[0,0],[0,0]], groups=2} : f32[N,2,2,4]',
-  ),
-  ...affine(
-    'conv 2-D, depthwise',
-    'conv',
-    'f32[N,3,3,2]',
-    'f32[2,2,1,4]',
-    'f32[4]',
-    '{strides=[1,1], padding=[[0,1],[0,1]], groups=2} : f32[N,3,3,4]',
-  ),
-  ...affine(
-    'conv 3-D',
-    'conv',
-    'f32[N,2,3,2,2]',
-    'f32[2,2,2,2,2]',
-    'f32[2]',
-    '{strides=[1,1,1], padding=[[0,0],[0,0],[1,0]]} : f32[N,1,2,2,2]',
-  ),
-  ...affine(
-    'conv_transpose 2-D',
-    'conv_transpose',
-    'f32[N,2,2,3]',
-    'f32[3,3,2,3]',
-    'f32[2]',
-    '{strides=[2,2], padding=[[0,1],[0,1]]} : f32[N,4,4,2]',
-  ),
-  ...affine(
-    'conv_transpose 1-D, grouped',
-    'conv_transpose',
-    'f32[N,3,4]',
-    'f32[2,2,4]',
-    'f32[4]',
-    '{strides=[1], padding=[[0,0]], groups=2} : f32[N,4,4]',
-  ),
-];
 
 const elementwise = [
   singleOp('add', xy('f32[N,2,3]'), 'add(%x, %y) : f32[N,2,3]'),
@@ -175,6 +19,11 @@ const elementwise = [
     'add of a constant',
     { x: 'in f32[N,3]', b: 'w f32[3]', c: 'broadcast(%b) {axes=[1]} : f32[N,3]' },
     'add(%x, %c) : f32[N,3]',
+  ),
+  singleOp(
+    'add of a constant to one sample',
+    { x: 'in f32[2,3]', c: 'w f32[2,3]' },
+    'add(%x, %c) : f32[2,3]',
   ),
   singleOp('sub', xy('f32[N,5]'), 'sub(%x, %y) : f32[N,5]'),
   singleOp('mul', xy('f32[N,5]'), 'mul(%x, %y) : f32[N,5]'),
@@ -248,6 +97,21 @@ const reductions = [
     'avg_pool(%x) {window=[1], strides=[2], padding=[[0,0]]} : f32[N,3,2]',
   ),
   singleOp(
+    'avg_pool 3-D',
+    x('f32[N,2,3,2,1]'),
+    'avg_pool(%x) {window=[2,2,1], strides=[1,1,1], padding=[[0,1],[0,0],[0,0]]} : f32[N,2,2,2,1]',
+  ),
+  singleOp(
+    'max_pool 1-D',
+    x('f32[N,5,2]'),
+    'max_pool(%x) {window=[3], strides=[2], padding=[[1,1]]} : f32[N,3,2]',
+  ),
+  singleOp(
+    'max_pool 3-D',
+    x('f32[N,2,3,2,1]'),
+    'max_pool(%x) {window=[2,2,1], strides=[1,1,1], padding=[[0,0],[0,0],[0,0]]} : f32[N,1,2,2,1]',
+  ),
+  singleOp(
     'resize, bilinear',
     x('f32[N,2,3,1]'),
     'resize(%x) {mode="bilinear", half_pixel=true} : f32[N,3,5,1]',
@@ -289,8 +153,7 @@ const movement = [
 ];
 
 export const singleOps: readonly SingleOp[] = [
-  ...dense,
-  ...convolutions,
+  ...layers,
   ...elementwise,
   ...products,
   ...reductions,

@@ -29,10 +29,10 @@ export function preprocessedValues(graph: Pick<Graph, 'nodes'>): ReadonlySet<Nam
   const holds = ({ op, args }: Node): boolean => {
     if (op === 'input') return true;
     const operands = args.filter((arg) => active.has(arg));
-    const isOne = ofOne.has(op) && operands.length === 1;
-    return (
-      (isOne || (op === 'concat' && operands.length > 0)) && operands.every((arg) => preprocessed.has(arg))
-    );
+    // A constant part, a class token, is a share of its own
+    const isWhole =
+      op === 'concat' ? operands.length === args.length : ofOne.has(op) && operands.length === 1;
+    return isWhole && operands.every((arg) => preprocessed.has(arg));
   };
   for (const node of graph.nodes.values()) if (holds(node)) preprocessed.add(node.name);
   return preprocessed;

@@ -3,7 +3,6 @@ import { numberOf } from '../../ir/dialect.js';
 import type { Name, Node } from '../../ir/graph.js';
 import { stabilisedQuotient } from '../../ir/ops/quotient.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { elementCount } from '../../ir/type.js';
 import { idleOperands, type Leak, type Loss, leak, quotientLeaks } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import { chefer, expandQuotient, quotientAt, quotientsOf } from './quotients.js';
@@ -40,14 +39,15 @@ function expandAdd(expansion: Expansion, total: Total): Name {
 
 /**
  * ΣR = Σ_i w_i + what the ratios lose, and each operand receives w_i less what its own quotient loses. All amounts are
- * numbers of a sample, written as [N] values.
+ * totals: of each sample, or of the whole batch, which is then divided evenly among its samples.
  */
 function leaksOfAdd(loss: Loss, total: Total): readonly Leak[] {
   const { k, node } = loss;
   const { parts, sums, all, whole, wanted } = renormalised(loss, total);
   const { constant, stopped } = idleOperands(loss);
-  /** One of the equal elements of a total. */
-  const once = (spread: Name) => k.scale(spread, 1 / elementCount(node.type.shape));
+  /** A total, divided among the equal elements that it is spread over: they sum to it. */
+  const count = () => total(loss, k.constant(1, node.name));
+  const once = (spread: Name) => k.div(spread, count());
   const onceEach = (leaks: readonly Leak[], factor?: Name) =>
     leaks.map(({ cause, amount }) =>
       leak(cause, () => once(factor === undefined ? amount() : k.mul(amount(), factor))),

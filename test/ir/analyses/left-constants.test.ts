@@ -72,3 +72,18 @@ describe('leftConstants', () => {
     ]);
   });
 });
+
+it('a constant that is joined to an input is no preprocessing: it has a share of its own', () => {
+  const joined = parse(
+    `graph @tokens {
+    %x = input() : f32[N,3,2]
+    %class = constant() {value=0.5} : f32[N,1,2]
+    %tokens = concat(%class, %x) {axis=1} : f32[N,4,2]
+    %position = constant() {value=0.25} : f32[N,4,2]
+    %placed = add(%tokens, %position) : f32[N,4,2]
+    return %placed
+  }`,
+    forward,
+  );
+  expect([...preprocessedValues(joined)]).toEqual(['x']);
+});
