@@ -17,7 +17,7 @@ function distance(a: string, b: string): number {
 /** The known names that `word` is a part of, holds, or is a few letters from, nearest first; all of them if none is near. */
 export function nearNames(word: string, known: readonly string[]): readonly string[] {
   const wanted = word.toLowerCase();
-  const allowed = Math.max(1, Math.floor(wanted.length / 3));
+  const allowed = Math.floor(wanted.length / 3);
   const near = known
     .map((name): [string, number] => {
       const plain = name.toLowerCase();
