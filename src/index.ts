@@ -1,5 +1,5 @@
 // The public API.
-export { type CompileOptions, compile } from './api/compile.js';
+export { type CompileOptions, compile, type ExplanationOptions } from './api/compile.js';
 export type {
   Agreement,
   ArrivedAmount,
@@ -15,18 +15,20 @@ export type {
   RuledNode,
   RuledOp,
 } from './api/custom-rules.js';
+export {
+  type DriverOptions,
+  type IntegratedGradients,
+  type IntegratedGradientsOptions,
+  integratedGradients,
+  type SmoothGradOptions,
+  smoothGrad,
+} from './api/drivers.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
-export type {
-  CheckOptions,
-  Explainer,
-  ExplainOptions,
-  Explanation,
-  InputValue,
-  Stage,
-  Values,
-} from './api/explainer.js';
+export type { CheckOptions, Explainer, Explanation, Stage, Values } from './api/explainer.js';
+export type { Inputs, InputValue } from './api/inputs.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
+export type { Classes, ExplainOptions } from './api/seed.js';
 export { type Manifest, parseManifest } from './codegen/manifest.js';
 export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
 export { evaluate, evaluateAll, evaluatePaced, type PacedOptions } from './ir/evaluate.js';
@@ -41,6 +43,8 @@ export type { Dim, Dtype, Shape, TensorType } from './ir/type.js';
 export { verify } from './ir/verify.js';
 export { type Cause, causes } from './rules/cause-names.js';
 export type { Composite, CompositeLine, Match, RuleChoice } from './rules/composite.js';
-export { type Preset, presets, type Seed } from './rules/presets.js';
+export { type CompositeFile, parseComposite, printComposite, type Rules } from './rules/composite-file.js';
+export { base, type Preset, presets, type Seed } from './rules/presets.js';
+export type { Range } from './rules/resolve.js';
 export type { FunctionInputs, ModelFunction, ModelResult, Params } from './trace/function.js';
 export type { InputShape, InputSpec, TypedInput } from './trace/trace.js';

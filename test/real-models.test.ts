@@ -70,6 +70,37 @@ describe.skipIf(missing)('flowers, a graph model (needs ../shared/models)', () =
   });
 });
 
+describe.skipIf(missing)('flowers, in one run (needs ../shared/models)', () => {
+  const folder = join(models, 'tfjs-graphmodel-automl-flowers');
+
+  it('speak for the daisy at its flowers, also against the rose, and against the rose where it is explained', async () => {
+    const array = join(scratch, 'contrasts.npy');
+    const args = [join(folder, 'model.json'), join(models, 'sample-images/flowers/daisy.jpg')];
+    const options = [
+      '--scale',
+      '1/127.5,-1',
+      '--labels',
+      join(folder, 'dict.txt'),
+      '--save-relevance',
+      array,
+    ];
+    for (const asked of [
+      ['--class', 'daisy,roses'],
+      ['--against', 'roses'],
+    ]) {
+      await explainJson([...args, ...options, ...asked]);
+      expect(positiveShare(array, (x, y) => x < 170 && y >= 50)).toBeGreaterThan(0.97);
+      const data = Float32Array.from(decodeNpy(readFileSync(array), array).data);
+      const size = 224 * 224 * 3;
+      const sums = Array.from({ length: data.length / size }, (_, row) =>
+        data.subarray(row * size, (row + 1) * size).reduce((sum, value) => sum + value, 0),
+      );
+      expect(sums[0]).toBeGreaterThan(0);
+      if (sums.length > 1) expect(sums[1]).toBeLessThan(0);
+    }
+  });
+});
+
 /** Presets whose result does not multiply by the input. */
 const spreading = new Set([
   ...[...presets.keys()].filter((name) => name.endsWith('flat')),

@@ -8,12 +8,13 @@ import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode, removeDeadCode } from '../ir/passes/dead-code.js';
 import { type Program, runPasses } from '../ir/passes/pass.js';
 import { simplify } from '../ir/passes/simplify.js';
+import { stated } from '../ir/stated.js';
 import type { TensorData } from '../ir/tensor.js';
 import { type Account, accountKey, addAccount } from '../rules/account.js';
 import { expandBy } from '../rules/expand.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
-import { targetInput } from '../rules/seed.js';
+import { againstInput, targetInput } from '../rules/seed.js';
 import { reportOf } from './balance.js';
 import type { Agreement, ConservationReport } from './conservation.js';
 import { type Compiled, dialectWith } from './pipeline.js';
@@ -83,17 +84,24 @@ export function expectOneSample(samples: number): void {
   );
 }
 
+/** The classes that were explained: on a tie f64 might choose others. */
+function chosenClasses({ target, against }: Run['outputs']): Inputs {
+  const input = ({ data }: TensorData) =>
+    ({ dtype: 'i32', shape: [1], data: Int32Array.from(data) }) as const;
+  return {
+    ...(target === undefined ? {} : { [targetInput]: input(target) }),
+    ...(against === undefined ? {} : { [againstInput]: input(against) }),
+  };
+}
+
 /** Accounts for the relevance of one sample. @throws the signal's reason where it aborts */
 export async function checkConservation(
   compiled: Compiled,
   run: Run,
   { rules, seed, ...paced }: { rules: string; seed: Seed } & PacedOptions,
 ): Promise<ConservationReport> {
-  const target = run.outputs.target!.data[0]!;
   const { account, program } = accountProgram(compiled);
-  // The class that was explained: on a tie f64 might choose another
-  const chosen = { dtype: 'i32', shape: [1], data: Int32Array.of(target) } as const;
-  const inputs = { ...run.inputs, [targetInput]: chosen };
+  const inputs = { ...run.inputs, ...chosenClasses(run.outputs) };
   const ops = dialectWith(compiled.rules);
   const { graph, weights } = program;
   const values = await evaluatePaced(graph, ops, inputs, weights, 'f64', paced);
@@ -101,12 +109,12 @@ export async function checkConservation(
     const outputs = Object.fromEntries(keys.map((key) => [key, graph.outputs[key]!]));
     const alone = removeDeadCode({ ...graph, outputs });
     const { signal } = paced;
-    return evaluatePaced(alone, ops, inputs, weights, 'f32', signal === undefined ? {} : { signal });
+    return evaluatePaced(alone, ops, inputs, weights, 'f32', stated({ signal }));
   });
   return reportOf(account, (key) => values[key]!.data[0]!, {
     rules,
     seed,
-    target,
+    target: run.outputs.target!.data[0]!,
     quantity: compiled.flow.quantity,
     agreement,
     leftConstants: ruledConstants(compiled),

@@ -1,58 +1,51 @@
 // compile: a model in, an explainer out.
-import type { Composite } from '../rules/composite.js';
-import type { ExplanationRequest } from '../rules/explanation.js';
-import { type Preset, presetNamed, type Seed } from '../rules/presets.js';
+import type { Name } from '../ir/graph.js';
+import { stated } from '../ir/stated.js';
+import { presetOf, type Rules } from '../rules/composite-file.js';
+import { defaultRules, type Seed } from '../rules/presets.js';
 import type { Range } from '../rules/resolve.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
-import { Explainer } from './explainer.js';
+import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
 import { expectSeed } from './seed.js';
 
-export interface CompileOptions extends TraceOptions {
-  /** The name of a preset (`relc rules` lists them), a preset, or a composite. Defaults to `epsilon-plus`. */
-  readonly rules?: string | Preset | Composite;
+/** What is explained, and how. */
+export interface ExplanationOptions {
+  /**
+   * The name of a preset (`relc rules` lists them), a preset, or a composite: a list of lines `[name, match, rule]`.
+   * Defaults to `epsilon-plus`.
+   */
+  readonly rules?: Rules;
   /** Rules of one's own, by the names that the composite calls them by. */
   readonly customRules?: CustomRules;
   /** Which output to explain, where the model has several. */
   readonly output?: string;
   /** What relevance starts as; may be changed with each explanation. Defaults to the preset's. */
   readonly seed?: Seed;
+  /** Values to explain in place of the inputs: names of values or layers, also of those merged into others. */
+  readonly relevanceOf?: readonly Name[];
+  /** The layer that grad-cam looks at: a value or layer [N, height, width, channels]. Defaults to the last convolution. */
+  readonly layer?: Name;
   /** The smallest and the largest value that an input can take, or lists with one number a channel: for zB. */
   readonly range?: Range;
 }
 
-export const defaultRules = 'epsilon-plus';
-
-function presetOf(rules: string | Preset | Composite): Preset {
-  if (typeof rules === 'string') return presetNamed(rules);
-  if ('composite' in rules) return rules;
-  return {
-    name: 'custom',
-    summary: 'rules of your own',
-    source: 'rules',
-    composite: rules,
-    seed: 'logit',
-    quantity: 'relevance',
-    result: 'as it is',
-  };
-}
+export interface CompileOptions extends TraceOptions, ExplanationOptions {}
 
 /**
  * What options ask the compiler for.
- * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3009 (a custom rule that is none)
+ * @throws RelcError RELC3003 (no such preset), RELC3004 (no such seed), RELC3007 (a wrong composite), RELC3009 (a custom rule that
+ *   is none)
  */
-export function requestFor(
-  options: Omit<CompileOptions, keyof TraceOptions>,
-): ExplanationRequest & { readonly seed: Seed } {
+export function requestFor(options: ExplanationOptions): CompiledRequest {
   const preset = presetOf(options.rules ?? defaultRules);
-  const { output, range } = options;
+  const { output, relevanceOf, layer, range } = options;
   return {
     preset,
     rules: rulesWith(options.customRules ?? {}),
     seed: expectSeed(options.seed ?? preset.seed),
-    ...(output === undefined ? {} : { output }),
-    ...(range === undefined ? {} : { range }),
+    ...stated({ output, relevanceOf, layer, range }),
   };
 }
 
@@ -70,6 +63,5 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const request = requestFor(options);
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
-  const { preset, seed } = request;
-  return new Explainer(compileFor(seed), preset.name, seed, compileFor);
+  return new Explainer(compileFor(request.seed), request, compileFor);
 }

@@ -1,13 +1,14 @@
 // Emitting: an explainer as files that run without the compiler.
 import { createHash } from 'node:crypto';
 import { type Manifest, printManifest } from '../codegen/manifest.js';
-import { emitTypeScript } from '../codegen/typescript/emit.js';
+import { emitTypeScript, type Parameter } from '../codegen/typescript/emit.js';
 import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
 import type { Node } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import { encodeSafetensors } from '../ir/safetensors.js';
-import { targetInput } from '../rules/seed.js';
+import { stated } from '../ir/stated.js';
+import { againstInput, targetInput, tensorInput } from '../rules/seed.js';
 import type { Explainer } from './explainer.js';
 import { dialect } from './pipeline.js';
 import { toolVersion } from './version.js';
@@ -20,6 +21,27 @@ export interface EmitOptions {
   /** Passed on to whoever runs the explainer: size, scale and labels of the model. */
   readonly manifest?: Manifest;
 }
+
+/** The seed's inputs, as arguments of the emitted function. */
+export const seedParameters: readonly Parameter[] = [
+  {
+    input: targetInput,
+    name: 'target',
+    doc: '`target` holds a class for each sample; −1, or no target, explains the top class.',
+    otherwise: -1,
+  },
+  {
+    input: againstInput,
+    name: 'against',
+    doc: '`against` holds the class to compare with, for each sample; −1, or none, is the strongest other class.',
+    otherwise: -1,
+  },
+  {
+    input: tensorInput,
+    name: 'relevance',
+    doc: '`relevance` is what relevance starts as: a tensor of the shape of the scores before a final softmax.',
+  },
+];
 
 /** Height and width of an input that pictures fit. */
 function sizeOfPicture(input: Node | undefined): Pick<Manifest, 'size'> {
@@ -47,6 +69,7 @@ export async function emit(
     ...options.manifest,
     rules: explainer.rules,
     seed: explainer.seed,
+    ...stated({ range: explainer.request.range }),
     inputs,
     model: hash,
     tool: toolVersion(),
@@ -54,7 +77,7 @@ export async function emit(
   const files = await emitTypeScript(planFor(graph, dialect), {
     title: `Relevance of @${graph.name} by ${explainer.rules}, seed ${explainer.seed}: forward pass and relevance in one function.`,
     details: [`Made by relc ${manifest.tool}; weights ${hash.slice(0, 16)}.`, ...explainer.notes],
-    targetInput,
+    parameters: seedParameters,
   });
   return { ...files, 'weights.safetensors': bytes, 'relc.json': printManifest(manifest) };
 }

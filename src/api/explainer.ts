@@ -9,15 +9,17 @@ import type { PacedOptions } from '../ir/evaluate.js';
 import { type Graph, type Node, nodesWithOp } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import type { PrintOptions } from '../ir/print.js';
-import { sizeOf, type TensorData } from '../ir/tensor.js';
-import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.js';
-import { relevanceKey } from '../rules/explanation.js';
+import { stated } from '../ir/stated.js';
+import type { TensorData } from '../ir/tensor.js';
+import { elementCount } from '../ir/type.js';
+import { type ExplanationRequest, relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
-import { targetInput } from '../rules/seed.js';
+import { isSeedInput } from '../rules/seed.js';
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
+import { bindInputs, byName, type Inputs, notFinite, samplesOf } from './inputs.js';
 import { type Compiled, dialect, dialectWith, printStage, type StageName } from './pipeline.js';
-import { expectSeed } from './seed.js';
+import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
 /** Numbers on the host, row-major. */
 export interface Values {
@@ -32,15 +34,6 @@ export interface Stage {
   print(options?: PrintOptions): string;
 }
 
-export type InputValue = tf.Tensor | Float32Array | readonly number[];
-
-export interface ExplainOptions {
-  /** The class to explain, or one for each sample; the top class of each if left out. */
-  readonly target?: number | readonly number[];
-  /** What relevance starts as: the target's logit, or 1. Defaults to the preset's. */
-  readonly seed?: Seed;
-}
-
 /** A check takes a while: it can be watched and stopped. */
 export interface CheckOptions extends ExplainOptions, PacedOptions {}
 
@@ -53,97 +46,49 @@ export interface Explanation {
   /** f(x): the target's score before a final softmax, of the first sample. */
   readonly logit: number;
   readonly logits: readonly number[];
-  /** One number for each element of the first input. */
+  /** The class that a contrast compares with, of the first sample; left out for other seeds. */
+  readonly against?: number;
+  readonly againsts?: readonly number[];
+  /** ΣR at the seed, of the first sample: what ΣR at the inputs is where nothing is lost. */
+  readonly start: number;
+  readonly starts: readonly number[];
+  /** One number for each element of the first input, or of the first value that was asked for. */
   readonly relevance: Values;
-  /** One number for each element, by input. */
+  /** One number for each element, by input, or by the names that were asked for with `relevanceOf`. */
   readonly relevances: Readonly<Record<string, Values>>;
 }
 
-const asTensor = (input: InputValue): input is tf.Tensor => input instanceof tf.Tensor;
-
-function notFinite(data: ArrayLike<number>): number {
-  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index]!)) return index;
-  return -1;
+/** What an explainer was compiled for. */
+export interface CompiledRequest extends ExplanationRequest {
+  readonly seed: Seed;
 }
 
-/** A tensor of another copy of tfjs looks like one of ours and cannot be used. */
-const isForeign = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'dataId' in value && !(value instanceof tf.Tensor);
-
-/** @throws RelcError RELC4002 where `given` is neither a tensor nor numbers */
-function expectValues(name: string, given: InputValue | undefined): asserts given is InputValue {
-  if (given === undefined) throw new RelcError('RELC4002', `input ${name} is missing`);
-  if (given instanceof tf.Tensor || Array.isArray(given) || ArrayBuffer.isView(given)) return;
-  const hint = isForeign(given)
-    ? 'it is a tensor of another copy of @tensorflow/tfjs: install one copy'
-    : undefined;
-  throw new RelcError('RELC4002', `input ${name} is neither a tensor nor a list of numbers`, hint);
-}
-
-/** Samples that a bound input holds; undefined where it has no batch. */
-function samplesOf(node: Node, bound: tf.Tensor): number | undefined {
-  const multiple = batchMultiple(node.type.shape[0] ?? 1);
-  return multiple === undefined ? undefined : bound.shape[0]! / multiple;
-}
-
-/** Checks one input and puts it on the current backend. @throws RelcError RELC4002 */
-function bindInput(node: Node, given: InputValue | undefined): tf.Tensor {
-  const wanted = printShape(node.type.shape);
-  expectValues(`${node.name} ${wanted}`, given);
-  const perSample = elementCount(node.type.shape);
-  const multiple = batchMultiple(node.type.shape[0] ?? 1);
-  const size = asTensor(given) ? given.size : given.length;
-  const samples = multiple === undefined ? 1 : size / perSample;
-  const shape = bindShape(node.type.shape, samples);
-  if (!Number.isInteger(samples) || samples < 1 || sizeOf(shape) !== size) {
-    throw new RelcError(
-      'RELC4002',
-      `input ${node.name} has ${size} elements, expected ${wanted}: ${perSample} a sample`,
-    );
-  }
-  if (asTensor(given)) {
-    if (given.shape.join() !== shape.join()) {
-      throw new RelcError('RELC4002', `input ${node.name} has shape [${given.shape}], expected ${wanted}`);
-    }
-    return tf.cast(given, node.type.dtype === 'i32' ? 'int32' : 'float32');
-  }
-  const bad = notFinite(given);
-  if (bad >= 0) throw new RelcError('RELC4002', `input ${node.name} holds ${given[bad]} at element ${bad}`);
-  return node.type.dtype === 'i32'
-    ? tf.tensor(Int32Array.from(given), shape, 'int32')
-    : tf.tensor(Float32Array.from(given), shape, 'float32');
-}
-
-/** Inputs by name, each on the current backend; `into` is the caller's to dispose of. @throws RelcError RELC4002 */
-function bindInputs(
-  nodes: readonly Node[],
-  given: Readonly<Record<string, InputValue>>,
-  into: Record<string, tf.Tensor>,
-): void {
-  const names = nodes.map((node) => node.name);
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new RelcError('RELC4002', `there is no input '${unknown}'`, `inputs: ${names.join(', ')}`);
-  }
-  let first: number | undefined;
-  for (const node of nodes) {
-    const bound = bindInput(node, given[node.name]);
-    into[node.name] = bound;
-    const samples = samplesOf(node, bound);
-    first ??= samples;
-    if (samples !== undefined && samples !== first) {
-      throw new RelcError(
-        'RELC4002',
-        `input ${node.name} holds ${samples} samples, the one before it ${first}`,
-      );
-    }
-  }
-}
-
-/** A program for one seed, its weights on a backend. */
+/** A program with its weights on a backend. */
 interface Running {
   readonly compiled: Compiled;
   readonly walker: Walker;
+}
+
+/** The results of a run on the host; the tensors are disposed of. @throws RelcError RELC4006 */
+async function fetched(outputs: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, Values>> {
+  try {
+    const values: Record<string, Values> = {};
+    for (const [key, tensor] of Object.entries(outputs)) {
+      const data = Float32Array.from(await tensor.data());
+      const bad = notFinite(data);
+      if (bad >= 0) {
+        throw new RelcError(
+          'RELC4006',
+          `${key} is ${data[bad]} at element ${bad}`,
+          'look at the scores first: the model itself may overflow on this input',
+        );
+      }
+      values[key] = { data, shape: tensor.shape };
+    }
+    return values;
+  } finally {
+    tf.dispose(Object.values(outputs));
+  }
 }
 
 /** What tensors hold, on the host; they are disposed of. */
@@ -170,9 +115,8 @@ export class Explainer {
   /** Use {@link compile}. */
   constructor(
     readonly compiled: Compiled,
-    /** The preset's name. */
-    readonly rules: string,
-    readonly seed: Seed,
+    /** The preset, and what else was asked for. */
+    readonly request: CompiledRequest,
     private readonly recompile: (seed: Seed) => Compiled,
   ) {
     this.notes = compiled.notes;
@@ -184,6 +128,16 @@ export class Explainer {
     );
   }
 
+  /** The preset's name. */
+  get rules(): string {
+    return this.request.preset.name;
+  }
+
+  /** The seed that is meant where an explanation names none. */
+  get seed(): Seed {
+    return this.request.seed;
+  }
+
   /** The ops of every stage, those of custom rules among them: for `parse`, `parseAll`, `verify` and `evaluate`. */
   get dialect(): Dialect {
     return dialectWith(this.compiled.rules);
@@ -191,7 +145,7 @@ export class Explainer {
 
   /** The graph inputs to explain, in order. */
   get inputs(): readonly Node[] {
-    return nodesWithOp(this.compiled.program.graph, 'input').filter((node) => node.name !== targetInput);
+    return nodesWithOp(this.compiled.program.graph, 'input').filter((node) => !isSeedInput(node.name));
   }
 
   /** Scores a sample of the explained output has. */
@@ -204,46 +158,74 @@ export class Explainer {
    * Explains one input or a batch of them.
    * @param input  a tensor or plain numbers of the input's shape, batch first; by name where there are several inputs
    * @returns scores, the explained class, f(x), and one number of relevance for each input element
-   * @throws RelcError RELC3004 (no such seed), RELC4002 (wrong input), RELC4003 (no such class), RELC4004 (disposed), RELC4006 (NaN in the result)
+   * @throws RelcError RELC3004 (a seed that there is not, or with options that do not go with it), RELC4002 (wrong
+   *   input), RELC4003 (no such class), RELC4004 (disposed), RELC4006 (NaN in the result)
    */
-  async explain(
-    input: InputValue | Readonly<Record<string, InputValue>>,
-    options: ExplainOptions = {},
-  ): Promise<Explanation> {
-    const { seed, feed } = this.bound(input, options);
+  async explain(input: Inputs, options: ExplainOptions = {}): Promise<Explanation> {
+    const [explanation] = await this.explainEach(input, [options]);
+    return explanation!;
+  }
+
+  /**
+   * Explains one input, or a batch of them, in several ways: other classes, other seeds. What does not depend on the
+   * class or the numbers of a seed, the forward pass above all, is computed once for all requests of one kind of seed.
+   * @param input  as for {@link explain}
+   * @param requests  what to explain, an explanation each
+   * @throws RelcError as {@link explain}
+   * @example
+   * const [roses, daisy, why] = await explainer.explainEach(pixels, [{ target: 2 }, { target: 0 }, { against: 4 }]);
+   */
+  async explainEach(input: Inputs, requests: readonly ExplainOptions[]): Promise<Explanation[]> {
+    this.expectAlive();
+    const given = byName(this.inputs, input);
+    const kinds = requests.map((request) => seedKind(request, this.seed));
+    const feed: Record<string, tf.Tensor> = {};
+    const seeds: Record<string, tf.Tensor>[] = [];
     try {
-      return await this.read(this.runner(seed).walker.run(feed));
+      bindInputs(this.inputs, given, feed);
+      const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
+      for (const [index, kind] of kinds.entries()) {
+        const { graph } = this.runner(kind).compiled.program;
+        seeds.push(seedInputs(graph, requests[index]!, { samples, classes: this.classes }));
+      }
+      const explanations: Explanation[] = [];
+      for (const kind of new Set(kinds)) {
+        const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
+        const own = indices.map((index) => seeds[index]!);
+        for (const [place, explanation] of (await this.run(kind, feed, own)).entries()) {
+          explanations[indices[place]!] = explanation;
+        }
+      }
+      return explanations;
     } finally {
-      tf.dispose(feed);
+      tf.dispose([feed, ...seeds]);
     }
   }
 
   /**
    * Accounts for the relevance of one sample: what arrives at each node, what leaves it, and where the rest goes, each
    * cause by a formula of its own. Runs in f64 on the host, slowly and plainly, beside the compiled explainer.
-   * @param input  one sample, as `explain` takes it
-   * @throws RelcError as `explain`, RELC4002 also for a batch; the signal's reason where it aborts
+   * @param input  one sample, as for {@link explain}
+   * @throws RelcError as {@link explain}, RELC4002 also for a batch; the signal's reason where it aborts
    */
-  async check(
-    input: InputValue | Readonly<Record<string, InputValue>>,
-    options: CheckOptions = {},
-  ): Promise<ConservationReport> {
-    const { seed, feed } = this.bound(input, options);
+  async check(input: Inputs, options: CheckOptions = {}): Promise<ConservationReport> {
+    this.expectAlive();
+    const { onProgress, signal, ...request } = options;
+    const seed = seedKind(request, this.seed);
+    const { compiled, walker } = this.runner(seed);
+    const feed: Record<string, tf.Tensor> = {};
     try {
-      expectOneSample(feed[targetInput]!.size);
-      const { compiled, walker } = this.runner(seed);
+      bindInputs(this.inputs, byName(this.inputs, input), feed);
+      const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
+      expectOneSample(samples);
+      Object.assign(feed, seedInputs(compiled.program.graph, request, { samples, classes: this.classes }));
       const outputs = await takeHome(walker.run(feed));
-      const { onProgress, signal } = options;
-      return await checkConservation(
-        compiled,
-        { inputs: await takeHome(feed), outputs },
-        {
-          rules: this.rules,
-          seed,
-          ...(onProgress === undefined ? {} : { onProgress }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-      );
+      const run = { inputs: await takeHome(feed), outputs };
+      return await checkConservation(compiled, run, {
+        rules: this.rules,
+        seed,
+        ...stated({ onProgress, signal }),
+      });
     } finally {
       tf.dispose(feed);
     }
@@ -256,62 +238,10 @@ export class Explainer {
     this.running.clear();
   }
 
-  /** The seed, and a tensor for each input of its program, which the caller disposes of. */
-  private bound(
-    input: InputValue | Readonly<Record<string, InputValue>>,
-    options: ExplainOptions,
-  ): { seed: Seed; feed: Record<string, tf.Tensor> } {
-    if (this.disposed)
-      throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
-    const given = this.byName(input);
-    const seed = expectSeed(options.seed ?? this.seed);
-    const feed: Record<string, tf.Tensor> = {};
-    try {
-      bindInputs(this.inputs, given, feed);
-      feed[targetInput] = this.targetsFor(options.target, feed);
-      return { seed, feed };
-    } catch (error) {
-      tf.dispose(feed);
-      throw error;
-    }
-  }
-
-  private byName(
-    input: InputValue | Readonly<Record<string, InputValue>>,
-  ): Readonly<Record<string, InputValue>> {
-    const isOne =
-      input instanceof tf.Tensor || ArrayBuffer.isView(input) || Array.isArray(input) || isForeign(input);
-    if (!isOne) return input as Readonly<Record<string, InputValue>>;
-    const names = this.inputs.map((node) => node.name);
-    if (names.length === 1) return { [names[0]!]: input as InputValue };
-    throw new RelcError(
-      'RELC4002',
-      `one input was given, expected ${names.length}`,
-      `pass { ${names.join(', ')} }`,
-    );
-  }
-
-  /** One class for each sample; −1 asks the program for the arg-max. */
-  private targetsFor(target: ExplainOptions['target'], feed: Readonly<Record<string, tf.Tensor>>): tf.Tensor {
-    const node = this.compiled.program.graph.nodes.get(targetInput)!;
-    const [samples] = this.inputs.flatMap((input) => samplesOf(input, feed[input.name]!) ?? []);
-    const count = bindShape(node.type.shape, samples ?? 1)[0]!;
-    const list =
-      typeof target === 'number'
-        ? new Array<number>(count).fill(target)
-        : (target ?? new Array<number>(count).fill(-1));
-    if (list.length !== count)
-      throw new RelcError('RELC4003', `${list.length} targets were given for ${count} samples`);
-    for (const wanted of target === undefined ? [] : list) {
-      if (!Number.isInteger(wanted) || wanted < 0 || wanted >= this.classes) {
-        throw new RelcError(
-          'RELC4003',
-          `target ${wanted} is no class`,
-          `classes are 0 to ${this.classes - 1}`,
-        );
-      }
-    }
-    return tf.tensor(Int32Array.from(list), [count], 'int32');
+  /** @throws RelcError RELC4004 */
+  private expectAlive(): void {
+    if (!this.disposed) return;
+    throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
   }
 
   /** The program for a seed with its weights on a backend; tfjs moves them when another one becomes current. */
@@ -325,44 +255,41 @@ export class Explainer {
     return fresh;
   }
 
-  private async read(outputs: Readonly<Record<string, tf.Tensor>>): Promise<Explanation> {
+  /** Explanations of one kind of seed, in order. */
+  private async run(
+    kind: Seed,
+    feed: Readonly<Record<string, tf.Tensor>>,
+    seeds: readonly Readonly<Record<string, tf.Tensor>>[],
+  ): Promise<Explanation[]> {
+    const outputs = this.runner(kind).walker.runEach(feed, seeds);
     try {
-      const values: Record<string, Values> = {};
-      for (const [key, tensor] of Object.entries(outputs)) {
-        const data = Float32Array.from(await tensor.data());
-        const bad = notFinite(data);
-        if (bad >= 0) {
-          throw new RelcError(
-            'RELC4006',
-            `${key} is ${data[bad]} at element ${bad}`,
-            'look at the scores first: the model itself may overflow on this input',
-          );
-        }
-        values[key] = { data, shape: tensor.shape };
-      }
-      return this.explanation(values);
+      const explanations: Explanation[] = [];
+      for (const each of outputs) explanations.push(this.explanation(await fetched(each)));
+      return explanations;
     } finally {
-      tf.dispose(Object.values(outputs));
+      tf.dispose(outputs);
     }
   }
 
   private explanation(values: Readonly<Record<string, Values>>): Explanation {
     const relevances = Object.fromEntries(
-      this.inputs.flatMap(({ name }) => {
-        const found = values[relevanceKey(name)];
-        return found === undefined ? [] : [[name, found]];
+      [...this.compiled.explained.keys()].flatMap((asked) => {
+        const found = values[relevanceKey(asked)];
+        return found === undefined ? [] : [[asked, found]];
       }),
     );
-    const targets = [...values.target!.data];
-    const logits = [...values.logit!.data];
-    const [relevance] = Object.values(relevances);
+    const [targets, logits, starts] = ['target', 'logit', 'start'].map((key) => [...values[key]!.data]) as [
+      number[],
+      number[],
+      number[],
+    ];
+    const againsts = values.against === undefined ? undefined : [...values.against.data];
+    if (againsts !== undefined) checkContrast(targets, againsts);
     return {
       scores: values.scores!,
-      target: targets[0]!,
-      targets,
-      logit: logits[0]!,
-      logits,
-      relevance: relevance!,
+      ...{ target: targets[0]!, targets, logit: logits[0]!, logits, start: starts[0]!, starts },
+      ...(againsts === undefined ? {} : { against: againsts[0]!, againsts }),
+      relevance: Object.values(relevances)[0]!,
       relevances,
     };
   }

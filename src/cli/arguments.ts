@@ -38,6 +38,13 @@ export class Arguments {
     return typeof value === 'string' ? value : undefined;
   }
 
+  /** A number above 0. @throws RelcError RELC5001 */
+  positive(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined || Number(text) > 0) return text === undefined ? undefined : Number(text);
+    throw new RelcError('RELC5001', `--${name} ${text} is not a number above 0`);
+  }
+
   flag(name: string): boolean {
     return this.values[name] === true;
   }

@@ -23,17 +23,21 @@ function parseNumber(text: string): number {
   return rest.length > 0 || numerator === '' ? Number.NaN : Number(numerator) / Number(denominator);
 }
 
-/** `a,b` of `--scale`, if it is given. @throws RelcError RELC5001 */
-export function parseScale(text: string | undefined): readonly [number, number] | undefined {
+/** Two numbers, of an option that is written as `a,b`; undefined if it is not given. @throws RelcError RELC5001 */
+export function parsePair(
+  text: string | undefined,
+  option: string,
+  hint: string,
+): readonly [number, number] | undefined {
   if (text === undefined) return undefined;
   const parts = text.split(',').map(parseNumber);
   if (parts.length === 2 && parts.every(Number.isFinite)) return parts as [number, number];
-  throw new RelcError(
-    'RELC5001',
-    `--scale ${text} is not a pair of numbers`,
-    'write it like --scale 1/255,0 : a pixel p of 0..255 enters the model as p·a + b',
-  );
+  throw new RelcError('RELC5001', `--${option} ${text} is not a pair of numbers`, hint);
 }
+
+/** `a,b` of `--scale`, if it is given. @throws RelcError RELC5001 */
+export const parseScale = (text: string | undefined) =>
+  parsePair(text, 'scale', 'write it like --scale 1/255,0 : a pixel p of 0..255 enters the model as p·a + b');
 
 /** Height, width and channels of a picture input. */
 function pictureLayout(node: Node, path: string): [number, number, number] {
@@ -53,7 +57,7 @@ function fromPicture(
   bytes: Uint8Array,
   path: string,
   node: Node,
-  { scale = [1 / 255, 0], size }: PixelOptions,
+  { scale = usualScale, size }: PixelOptions,
 ): OpenedInput {
   const [height, width, channels] = pictureLayout(node, path);
   if (size !== undefined && (size[0] !== height || size[1] !== width)) {
@@ -92,6 +96,9 @@ function checkCount(values: Float32Array, node: Node, path: string): Float32Arra
   );
 }
 
+/** How pixels enter a model where nothing says so: as p/255. */
+export const usualScale: readonly [number, number] = [1 / 255, 0];
+
 /** How pictures enter a model. */
 export interface PixelOptions {
   /** A pixel p of 0..255 enters as p·a + b; defaults to p/255. */
@@ -100,19 +107,20 @@ export interface PixelOptions {
   readonly size?: Manifest['size'] | undefined;
 }
 
+/** Whether a file holds numbers as they are, by its name; all others are taken for pictures. */
+export const isArrayFile = (path: string) => ['.npy', '.json'].includes(extname(path).toLowerCase());
+
+/** The numbers in a .npy or JSON file. @throws RelcError RELC5002, RELC5003 */
+export async function readNumbers(path: string): Promise<Float32Array> {
+  if (extname(path).toLowerCase() === '.json') return fromJson(await readText(path), path);
+  return Float32Array.from(decodeNpy(await readBytes(path), path).data);
+}
+
 /**
  * Reads one sample for a model's input. Pixels are scaled; arrays are taken as they are.
  * @throws RelcError RELC5002 (cannot be read), RELC5003 (does not fit), RELC5004 (another size than the manifest's)
  */
 export async function openInput(path: string, node: Node, pixels: PixelOptions): Promise<OpenedInput> {
-  switch (extname(path).toLowerCase()) {
-    case '.npy':
-      return {
-        values: checkCount(Float32Array.from(decodeNpy(await readBytes(path), path).data), node, path),
-      };
-    case '.json':
-      return { values: checkCount(fromJson(await readText(path), path), node, path) };
-    default:
-      return fromPicture(await readBytes(path), path, node, pixels);
-  }
+  if (isArrayFile(path)) return { values: checkCount(await readNumbers(path), node, path) };
+  return fromPicture(await readBytes(path), path, node, pixels);
 }

@@ -25,6 +25,12 @@ export function classNamed(wanted: string, labels: readonly string[]): number {
   throw new RelcError('RELC4003', `no class is called '${wanted}'`, hint);
 }
 
+/** The classes that a list of labels or numbers names: `roses,daisy`; a label may hold commas. @throws RelcError RELC4003 */
+export function classesNamed(wanted: string, labels: readonly string[]): number[] {
+  const names = labels.includes(wanted) ? [wanted] : wanted.split(',').map((name) => name.trim());
+  return names.map((name) => classNamed(name, labels));
+}
+
 export function labelOf(index: number, labels: readonly string[]): string {
   return labels[index] ?? `class ${index}`;
 }

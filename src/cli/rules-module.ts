@@ -1,21 +1,26 @@
-// Rules on the command line: the name of a preset, or a module that exports a composite and custom rules.
+// Rules on the command line: the name of a preset, a JSON file, or a module that exports a composite and custom rules.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CompileOptions } from '../api/compile.js';
 import { RelcError } from '../ir/error.js';
-import { expectFile } from './files.js';
+import { parseComposite } from '../rules/composite-file.js';
+import { expectFile, readText } from './files.js';
 
 export type OpenedRules = Pick<CompileOptions, 'rules' | 'customRules'>;
+
+/** Whether --rules names a file and not a preset. */
+export const isRulesFile = (rules: string) => /\.(m?js|json)$/.test(rules);
 
 const isModule = (rules: string) => /\.m?js$/.test(rules);
 
 /**
- * What --rules names. A module's default export is a composite, a preset or a preset's name; its export `customRules`
+ * What --rules names. A JSON file holds a composite, or a preset as plain data. A module's default export is a composite, a preset or a preset's name; its export `customRules`
  * holds the rules that the composite names.
- * @throws RelcError RELC5002 (no such file, or it could not be imported), RELC3007 (it exports no rules)
+ * @throws RelcError RELC5002 (no such file, or it could not be imported), RELC3007 (it holds no rules, or wrong ones)
  */
 export async function openRules(rules: string): Promise<OpenedRules> {
-  if (!isModule(rules)) return { rules };
+  if (!isRulesFile(rules)) return { rules };
+  if (!isModule(rules)) return { rules: parseComposite(await readText(rules), rules) };
   await expectFile(rules);
   let module: OpenedRules & { readonly default?: CompileOptions['rules'] };
   try {

@@ -4,10 +4,10 @@
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
+  /** Writes the last line of standard error anew; left out where that is no screen. */
+  status?(text: string): void;
   readonly colour: boolean;
   readonly columns: number;
-  /** Replaces the line that is in progress on standard error; left out where nobody is watching. */
-  progress?(line: string): void;
 }
 
 /** The process's own terminal. `NO_COLOR` and `FORCE_COLOR` are honoured. */
@@ -22,9 +22,9 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void stdout.write(`${text}\n`),
     err: (text) => void stderr.write(`${text}\n`),
+    ...(stderr.isTTY === true ? { status: (text) => void stderr.write(`\r\u001b[2K${text}`) } : {}),
     colour: (env.NO_COLOR ?? '') === '' && (wanted || stdout.isTTY === true),
     columns: stdout.columns ?? 80,
-    ...(stderr.isTTY === true ? { progress: (line) => void stderr.write(`\r\u001b[2K${line}`) } : {}),
   };
 }
 
@@ -56,28 +56,20 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** A bar that fills while something runs. */
-export class Progress {
-  constructor(
-    private readonly terminal: Terminal,
-    private readonly label: string,
-  ) {}
-
-  show(done: number, total: number): void {
-    const width = 30;
-    const filled = Math.round((width * done) / total);
-    const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
-    this.terminal.progress?.(`${this.label}  ${bar}  ${Math.floor((100 * done) / total)} %`);
-  }
-
-  clear(): void {
-    this.terminal.progress?.('');
-  }
-}
-
 /** `12 ms`, `3.4 s` */
 export function duration(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+const barWidth = 24;
+
+/** Draws how far a long task is, on a screen; the line is gone when all is done. */
+export function progressBar(terminal: Terminal, task: string): (done: number, all: number) => void {
+  return (done, all) => {
+    const filled = Math.round((barWidth * done) / all);
+    const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
+    terminal.status?.(done === all ? '' : `${task} ${bar} ${done}/${all}`);
+  };
 }
 
 /** Times the phases of a command. */

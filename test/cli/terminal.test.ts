@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { percent } from '../../src/api/percent.js';
 import { main } from '../../src/cli/main.js';
-import { duration, Stopwatch, styled, type Terminal, table } from '../../src/cli/terminal.js';
+import { duration, progressBar, Stopwatch, styled, type Terminal, table } from '../../src/cli/terminal.js';
 
 const terminal = (colour: boolean): Terminal => ({ out: () => {}, err: () => {}, colour, columns: 80 });
 
@@ -68,4 +68,15 @@ it('an error that is no RelcError is internal: 70, with its trace', async () => 
   expect(lines.join('\n')).toMatch(
     /^internal error TypeError: the terminal is broken\n {4}at [\s\S]*please report it/,
   );
+});
+
+describe('a progress bar', () => {
+  it('shows how far a task is, and is gone when all is done', () => {
+    const shown: string[] = [];
+    const onProgress = progressBar({ ...terminal(false), status: (text) => void shown.push(text) }, 'task');
+    for (const done of [0, 3, 6]) onProgress(done, 6);
+    expect(shown).toEqual([`task ${'░'.repeat(24)} 0/6`, `task ${'█'.repeat(12)}${'░'.repeat(12)} 3/6`, '']);
+  });
+
+  it('says nothing where there is no screen', () => progressBar(terminal(false), 'task')(1, 2));
 });

@@ -127,10 +127,46 @@ describe.each(names)('the module for %s', (name) => {
       size: [12, 12],
       rules: name,
       seed: presets.get(name)!.seed,
+      range: [-1, 1],
       inputs: { x: ['N', 12, 12, 3] },
       model: expect.stringMatching(/^[0-9a-f]{64}$/),
       tool: expect.stringMatching(/^\d+\.\d+\.\d+/),
     });
+  });
+});
+
+describe.each(['contrast', 'tensor'] as const)('the module for the seed %s', (seed) => {
+  const scores = Array.from({ length: 10 }, (_, i) => Math.sin(i));
+
+  it('takes what the seed needs, and computes bit by bit what the walker computes', async () => {
+    await useBackend('cpu');
+    const { model, input, params, dispose } = smallConvNet();
+    const explainer = await compile(model, { input, params, rules: 'epsilon-plus', seed });
+    dispose();
+    const { program } = explainer.compiled;
+    const { inputs } = dataFor({ graph: program.graph, drawnAs: new Map() });
+    const files = await emit(explainer, 'typescript', { manifest });
+    const text = files['explainer.d.ts'] as string;
+    const signature = {
+      contrast: 'target?: tf.Tensor, against?: tf.Tensor',
+      tensor: 'relevance: tf.Tensor, target?: tf.Tensor',
+    };
+    expect(text).toContain(`explain(constants: Constants, inputs: Inputs, ${signature[seed]}): Explanation;`);
+    // The third argument, and the seed's inputs: none of the fourth
+    const own = seed === 'contrast' ? target : tensor([2, 5], scores);
+    const top = tensor([2], [-1, -1], 'i32');
+    const given = {
+      contrast: { 'seed.target': own, 'seed.against': top },
+      tensor: { 'seed.relevance': own, 'seed.target': top },
+    }[seed];
+    const { outputs } = (
+      await runEmitted({ seeded: { files, inputs: { x: inputs.x! }, target: own } }, ['cpu'])
+    )['cpu seeded']!;
+    const feed = { x: inputs.x!, ...given };
+    for (const [key, wanted] of Object.entries(walked(program, feed))) {
+      expectIdentical(outputs[key]!, wanted, key);
+      expectJudged(outputs[key]!, program, feed, key);
+    }
   });
 });
 
@@ -146,7 +182,7 @@ it('every way of writing an op type-checks, and computes what the walker compute
   const files = await emitTypeScript(planFor(graph, dialect), {
     title: 'All ops.',
     details: [],
-    targetInput: '',
+    parameters: [],
   });
   const binary = { 'weights.safetensors': encodeSafetensors(weights) };
   const results = await runEmitted({ ops: { inputs, files: { ...files, ...binary } } }, ['cpu']);

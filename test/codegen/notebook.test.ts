@@ -194,7 +194,7 @@ it('emitted: bit by bit what is walked', async () => {
   await useBackend('cpu');
   const { program, inputs } = sideBySide([...ready.values()]);
   const { graph, weights } = lowered(program);
-  const options = { title: 'The notebook.', details: [], targetInput: '' };
+  const options = { title: 'The notebook.', details: [], parameters: [] };
   const files = await emitTypeScript(planFor(graph, dialect), options);
   const binary = { 'weights.safetensors': encodeSafetensors(weights) };
   const ran = await runEmitted({ notebook: { inputs, files: { ...files, ...binary } } }, ['cpu']);

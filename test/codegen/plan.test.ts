@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { compile } from '../../src/api/compile.js';
 import { trace } from '../../src/api/model.js';
-import { type Plan, planFor, type Statement } from '../../src/codegen/typescript/plan.js';
+import { divideRun, type Plan, planFor, type Statement } from '../../src/codegen/typescript/plan.js';
 import { Identifiers, printExpression } from '../../src/codegen/typescript/print.js';
 import { toTfjs, Walker } from '../../src/codegen/typescript/walk.js';
 import { activeValues, type Name } from '../../src/ir/graph.js';
@@ -73,6 +73,28 @@ describe.each([...presets.keys()])('the plan of a conv net under %s', (rules) =>
     expect([...left].sort()).toEqual(
       [...new Set([...plan.kept, ...inputs, ...Object.values(plan.graph.outputs)])].sort(),
     );
+  });
+});
+
+describe.each(['epsilon-plus', 'gradient'])('a run of %s that is divided', (rules) => {
+  it('computes each value in one of its parts, and disposes of none that the other part reads', async () => {
+    const plan = planOf(await explanationOf(rules));
+    const { once, each } = divideRun(plan, new Set(['seed.target']));
+    expect([...once, ...each].map(({ node }) => node.name).sort()).toEqual(
+      plan.run.map(({ node }) => node.name).sort(),
+    );
+    const shared = liveAtTheEnd(once, [...plan.kept, 'x']);
+    const outputs = new Set(Object.values(plan.graph.outputs));
+    const read = new Set(each.flatMap(({ reads }) => reads));
+    const kept = new Set(plan.kept);
+    for (const name of shared)
+      expect(read.has(name) || outputs.has(name) || kept.has(name) || name === 'x').toBe(true);
+    const left = liveAtTheEnd(each, [...shared, 'seed.target']);
+    for (const name of shared) expect(left).toContain(name);
+    const own = new Set(each.map(({ node }) => node.name));
+    expect([...left].filter((name) => own.has(name) && !outputs.has(name))).toEqual([]);
+    expect(once.some(({ node }) => node.op === 'conv')).toBe(true);
+    expect(each.some(({ node }) => node.name.startsWith('seed.'))).toBe(true);
   });
 });
 

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
+import { seedParameters } from '../../src/api/emit.js';
 import { emitTypeScript } from '../../src/codegen/typescript/emit.js';
-import { targetInput } from '../../src/rules/seed.js';
 import { planOf, useBackend } from './support.js';
 
 it('a layers model of one convolution and one dense layer, by epsilon-plus', async () => {
@@ -30,7 +30,7 @@ it('a layers model of one convolution and one dense layer, by epsilon-plus', asy
   const files = await emitTypeScript(planOf(explainer.compiled.program), {
     title: 'Relevance of @small by epsilon-plus.',
     details: explainer.notes,
-    targetInput,
+    parameters: seedParameters,
   });
   await expect(files['explainer.ts']).toMatchFileSnapshot('snapshots/small-explainer.txt');
 });

@@ -74,12 +74,12 @@ describe('what is asked for', () => {
 });
 
 describe('RELC3008', () => {
-  it('no such value: with names that hold it or its last part, or else the first', () => {
+  it('no such value: with names that hold it or its last part, or are near it, or else the first that carry relevance', () => {
     const error = refused('encoder/relu');
     expect([error.code, error.detail]).toEqual(['RELC3008', "the model has no value 'encoder/relu'"]);
     expect(error.hint).toBe('values: block/relu');
     expect(refused('block/fc/weird').hint).toContain('block/fc');
-    expect(refused('q').hint).toContain('x, w, block/fc, block/relu, side, y');
+    expect(refused('q').hint).toContain('x, block/fc, block/relu, side, y');
   });
 
   it('an alias that leads nowhere', () => {

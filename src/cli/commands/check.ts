@@ -1,65 +1,58 @@
 // relc check: accounts for the relevance of one input, node by node and cause by cause.
-
 import { causesBySize, leastNamed, roundingText, shareText, totalArrived } from '../../api/balance.js';
-import { compile, defaultRules } from '../../api/compile.js';
+import { compile, type ExplanationOptions } from '../../api/compile.js';
 import type { ConservationReport } from '../../api/conservation.js';
 import type { Explainer } from '../../api/explainer.js';
 import { trace } from '../../api/model.js';
+import type { ExplainOptions } from '../../api/seed.js';
 import { RelcError } from '../../ir/error.js';
 import type { Program } from '../../ir/passes/pass.js';
+import { stated } from '../../ir/stated.js';
 import { presets } from '../../rules/presets.js';
 import type { Arguments, Command } from '../arguments.js';
 import { printNodes, printRemarks, printTotals } from '../conservation-text.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { expectFile } from '../files.js';
-import { openInput, parseScale } from '../input.js';
+import { isArrayFile, openInput, parseScale, readNumbers, usualScale } from '../input.js';
 import { classNamed, labelOf, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
-import { openRules } from '../rules-module.js';
-import { Progress, Stopwatch, styled, type Terminal, table } from '../terminal.js';
-import { seedNamed } from './explain.js';
-
-/** Lowest and highest number that an input takes. @throws RelcError RELC5001 */
-function parseRange(text: string): readonly [number, number] {
-  const bounds = text.split(',').map(Number);
-  if (bounds.length === 2 && bounds.every(Number.isFinite)) return bounds as [number, number];
-  throw new RelcError('RELC5001', `--range ${text} is no pair of numbers`, 'write it like --range 0,1');
-}
-
-/** The range that is stated, or that of pixels 0..255 where it is stated how they enter. */
-function rangeOf(given: Arguments, scale: readonly [number, number] | undefined) {
-  const text = given.text('range');
-  if (text !== undefined) return { range: parseRange(text) };
-  if (scale === undefined) return {};
-  const [low, high] = [scale[1], 255 * scale[0] + scale[1]].sort((a, b) => a - b);
-  return { range: [low!, high!] as const };
-}
+import { progressBar, Stopwatch, styled, type Terminal, table } from '../terminal.js';
 
 /** All that is the same for every preset. */
 interface Subject {
   readonly program: Program;
-  readonly options: { readonly range?: readonly [number, number]; readonly output?: string };
+  readonly options: ExplanationOptions;
+  readonly request: ExplainOptions;
   readonly labels: readonly string[];
-  readonly rules: string;
   readonly backend: string;
   readonly watch: Stopwatch;
   values(explainer: Explainer): Promise<Float32Array>;
 }
 
+async function requestOf(given: Arguments, labels: readonly string[]): Promise<ExplainOptions> {
+  const [wanted, against, seed] = ['class', 'against', 'seed'].map((name) => given.text(name));
+  return stated({
+    target: wanted === undefined ? undefined : classNamed(wanted, labels),
+    against: against === undefined ? undefined : classNamed(against, labels),
+    seed: seed !== undefined && isArrayFile(seed) ? await readNumbers(seed) : undefined,
+  });
+}
+
 async function open(given: Arguments): Promise<Subject> {
-  const stated = parseScale(given.text('scale'));
+  const asked = parseScale(given.text('scale'));
   const watch = new Stopwatch();
   const backend = await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
   const path = given.positional(1);
   await expectFile(path);
-  const scale = stated ?? manifest.scale;
+  const scale = asked ?? manifest.scale;
   const size = given.text('shape') === undefined ? manifest.size : undefined;
-  const output = given.text('output');
+  const labels = await openLabels(given.text('labels'), manifest);
   return {
     program: await watch.time('trace', () => trace(model, options)),
-    options: { ...rangeOf(given, scale), ...(output === undefined ? {} : { output }) },
-    labels: await openLabels(given.text('labels'), manifest),
-    rules: given.text('rules') ?? manifest.rules ?? defaultRules,
+    options: await explanationOptionsOf(given, manifest, isArrayFile(path) ? undefined : usualScale),
+    request: await requestOf(given, labels),
+    labels,
     backend,
     watch,
     values: async ({ inputs }) => (await openInput(path, inputs[0]!, { scale, size })).values,
@@ -67,29 +60,16 @@ async function open(given: Arguments): Promise<Subject> {
 }
 
 async function checkOne(
-  given: Arguments,
   terminal: Terminal,
-  subject: Subject,
-  rules: string,
+  { program, options, request, watch, values }: Subject,
 ): Promise<{ report: ConservationReport; notes: readonly string[] }> {
-  const { program, options, labels, watch } = subject;
-  const seed = seedNamed(given.text('seed'));
-  const wanted = given.text('class');
-  const opened = await openRules(rules);
-  const explainer = await watch.time('compile', () => compile(program, { ...options, ...opened }));
-  const progress = new Progress(terminal, rules);
+  const explainer = await watch.time('compile', () => compile(program, options));
   try {
-    const values = await subject.values(explainer);
-    const report = await watch.time('check', () =>
-      explainer.check(values, {
-        ...(seed === undefined ? {} : { seed }),
-        ...(wanted === undefined ? {} : { target: classNamed(wanted, labels) }),
-        onProgress: (done, total) => progress.show(done, total),
-      }),
-    );
+    const input = await values(explainer);
+    const onProgress = progressBar(terminal, explainer.rules);
+    const report = await watch.time('check', () => explainer.check(input, { ...request, onProgress }));
     return { report, notes: explainer.notes };
   } finally {
-    progress.clear();
     explainer.dispose();
   }
 }
@@ -112,8 +92,8 @@ const mark = (terminal: Terminal, { ok }: ConservationReport) =>
   ok ? styled(terminal, 'green', '✓') : styled(terminal, 'red', '✗');
 
 async function runOne(given: Arguments, terminal: Terminal, subject: Subject): Promise<void> {
-  const { labels, rules, watch, backend } = subject;
-  const { report, notes } = await checkOne(given, terminal, subject, rules);
+  const { labels, watch, backend } = subject;
+  const { report, notes } = await checkOne(terminal, subject);
   for (const note of notes) terminal.err(`note: ${note}`);
   const label = labelOf(report.target, labels);
   if (given.flag('json')) terminal.out(JSON.stringify({ ...report, label }, undefined, 2));
@@ -157,7 +137,8 @@ async function runAll(given: Arguments, terminal: Terminal, subject: Subject): P
   const outcomes = new Map<string, Outcome>();
   for (const rules of presets.keys()) {
     try {
-      outcomes.set(rules, (await checkOne(given, terminal, subject, rules)).report);
+      const own = { ...subject, options: { ...subject.options, rules } };
+      outcomes.set(rules, (await checkOne(terminal, own)).report);
     } catch (error) {
       // A preset that has no rule for one of the model's ops says so in its row
       if (!(error instanceof RelcError) || !error.code.startsWith('RELC3')) throw error;
@@ -189,11 +170,10 @@ export const checkCommand: Command = {
 never by subtraction; in f64 on the host, beside what the compiled explainer says. What no formula explains fails the
 command with exit code 3.`,
   options: {
+    ...explanationOptions,
     rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME',
-      help: `preset of rules, all, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
+      ...explanationOptions.rules,
+      help: `${explanationOptions.rules.help};\nall checks every preset`,
     },
     class: {
       type: 'string',
@@ -203,14 +183,11 @@ command with exit code 3.`,
     },
     labels: { type: 'string', value: 'FILE', help: 'names of the classes, one a line or a JSON list' },
     scale: { type: 'string', value: 'A,B', help: 'a pixel p of 0..255 enters as p·A + B (default 1/255,0)' },
-    range: {
+    against: {
       type: 'string',
-      value: 'LOW,HIGH',
-      help: 'the smallest and largest number of the input, for zB (default: by --scale)',
+      value: 'N|LABEL',
+      help: 'the class of a contrast (default: the strongest other one)',
     },
-    seed: { type: 'string', value: 'SEED', help: 'what relevance starts as: logit or one' },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
     all: { type: 'boolean', help: 'list every node, also where nothing is lost' },
     json: { type: 'boolean', help: 'print the whole report as JSON' },
   },
@@ -221,6 +198,6 @@ command with exit code 3.`,
   ],
   async run(given, terminal) {
     const subject = await open(given);
-    await (subject.rules === 'all' ? runAll : runOne)(given, terminal, subject);
+    await (subject.options.rules === 'all' ? runAll : runOne)(given, terminal, subject);
   },
 };

@@ -1,16 +1,15 @@
 // relc compile: an explainer as files that run without the compiler.
 import { join } from 'node:path';
-import { compile, defaultRules } from '../../api/compile.js';
+import { compile } from '../../api/compile.js';
 import { emit, type Target, targets } from '../../api/emit.js';
 import type { Command } from '../arguments.js';
 import { usageError } from '../arguments.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { write } from '../files.js';
 import { parseScale } from '../input.js';
 import { openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
-import { openRules } from '../rules-module.js';
 import { Stopwatch, styled } from '../terminal.js';
-import { seedNamed } from './explain.js';
 
 const kilobytes = (content: string | Uint8Array) => `${(Buffer.byteLength(content) / 1024).toFixed(1)} kB`;
 
@@ -28,15 +27,7 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
       help: `what to write: ${targets.join(', ')} (default typescript)`,
     },
     out: { type: 'string', short: 'o', value: 'DIR', help: 'the directory to write to (default explainer)' },
-    rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME|FILE',
-      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
-    },
-    seed: { type: 'string', value: 'SEED', help: 'what relevance starts as: logit or one' },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
+    ...explanationOptions,
     labels: { type: 'string', value: 'FILE', help: 'names of the classes, for the manifest' },
     scale: { type: 'string', value: 'A,B', help: 'how pixels enter, p·A + B of 0..255, for the manifest' },
   },
@@ -46,22 +37,13 @@ also as JavaScript; weights.safetensors; and relc.json, which says size, scale, 
     if (!targets.includes(target as Target)) {
       throw usageError(`--target ${target} is unknown; targets: ${targets.join(', ')}`, compileCommand);
     }
-    const seed = seedNamed(given.text('seed'));
     const scale = parseScale(given.text('scale'));
     const watch = new Stopwatch();
     await watch.time('start', startTfjs);
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const labels = await openLabels(given.text('labels'), manifest);
-    const output = given.text('output');
-    const rules = await openRules(given.text('rules') ?? manifest.rules ?? defaultRules);
-    const explainer = await watch.time('compile', () =>
-      compile(model, {
-        ...options,
-        ...rules,
-        ...(seed === undefined ? {} : { seed }),
-        ...(output === undefined ? {} : { output }),
-      }),
-    );
+    const asked = await explanationOptionsOf(given, manifest);
+    const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
     for (const note of explainer.notes) terminal.err(`note: ${note}`);
     const told = {
       ...manifest,

@@ -16,9 +16,9 @@ import type { PrintOptions } from '../../ir/print.js';
 import { expectedCauses } from '../../rules/account.js';
 import { type RuleTable, ruleTable } from '../../rules/rules.js';
 import { type Command, usageError } from '../arguments.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { write } from '../files.js';
 import { openModel, startTfjs } from '../model.js';
-import { openRules } from '../rules-module.js';
 
 /** The stages asked for: one, or all. */
 function stagesAsked(after: string | undefined, withRules: boolean): readonly StageName[] {
@@ -54,11 +54,10 @@ export const dumpCommand: Command = {
 reads again as .relc; the graph of each custom rule stands after that of the stage. Stages:
 ${stageNames.join(', ')}.`,
   options: {
+    ...explanationOptions,
     rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME|FILE',
-      help: 'preset of rules, or a module (.mjs) of rules: dump the explainer, not only the model',
+      ...explanationOptions.rules,
+      help: 'a preset, or a file of rules: dump the explainer, not only the model',
     },
     after: {
       type: 'string',
@@ -77,8 +76,6 @@ ${stageNames.join(', ')}.`,
       help: 'append to each rule line what it may lose relevance to: biases, ε, … (relevance, specialize)',
     },
     locs: { type: 'boolean', help: 'append the layer and call site of each node' },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
   },
   examples: [
     'relc dump model/model.json',
@@ -93,15 +90,13 @@ ${stageNames.join(', ')}.`,
       throw usageError('--leaks is for stages with rule lines: --rules NAME --after relevance', dumpCommand);
     }
     await startTfjs();
-    const { model, options } = await openModel(given.positional(0), given.text('shape'));
+    const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const forward = canonical(await trace(model, options));
-    const output = given.text('output');
     let stages: ReadonlyMap<StageName, Graph> = forward.stages;
     let notesOn: (graph: Graph) => PrintOptions = () => ({});
     let table: RuleTable = ruleTable;
     if (rules !== undefined) {
-      const opened = await openRules(rules);
-      const request = requestFor({ ...opened, ...(output === undefined ? {} : { output }) });
+      const request = requestFor(await explanationOptionsOf(given, manifest));
       const compiled = compileExplanation(forward, request);
       for (const note of compiled.notes) terminal.err(`note: ${note}`);
       stages = compiled.stages;

@@ -1,184 +1,126 @@
-// relc explain: one input through one model, to a heatmap.
-import { compile, defaultRules } from '../../api/compile.js';
-import type { Explainer, Explanation, Values } from '../../api/explainer.js';
-import { percent } from '../../api/percent.js';
-import { RelcError } from '../../ir/error.js';
+// relc explain: one input through one model, to heatmaps.
+import { compile, type ExplanationOptions } from '../../api/compile.js';
+import { integratedGradients, smoothGrad } from '../../api/drivers.js';
+import type { Explainer, Explanation } from '../../api/explainer.js';
+import type { ExplainOptions } from '../../api/seed.js';
+import type { Manifest } from '../../codegen/manifest.js';
+import { stated } from '../../ir/stated.js';
 import type { Seed } from '../../rules/presets.js';
-import type { Arguments, Command } from '../arguments.js';
-import { expectFile, write } from '../files.js';
-import { type OpenedInput, openInput, parseScale } from '../input.js';
-import { classNamed, labelOf, openLabels } from '../labels.js';
+import { type Arguments, type Command, usageError } from '../arguments.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
+import { expectFile } from '../files.js';
+import { saveFiles } from '../heatmaps.js';
+import { isArrayFile, type OpenedInput, openInput, parseScale, readNumbers, usualScale } from '../input.js';
+import { classesNamed, classNamed, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
-import { type Heat, renderHeatmap } from '../picture/heatmap.js';
-import { encodeNpy } from '../picture/npy.js';
-import { encodePicture } from '../picture/picture.js';
-import { renderTerminal } from '../picture/terminal.js';
-import { openRules } from '../rules-module.js';
-import { Stopwatch, styled, type Terminal, table } from '../terminal.js';
+import { jsonReport, printReport } from '../report.js';
+import type { Subject } from '../subject.js';
+import { progressBar, Stopwatch, type Terminal } from '../terminal.js';
 
-/** Relevance summed over channels: [1, H, W, C] or [1, H, W]; undefined for other shapes. */
-export function heatOf({ data, shape }: Values): Heat | undefined {
-  if (shape.length !== 4 && shape.length !== 3) return undefined;
-  const [, height, width, channels = 1] = shape as [number, number, number, number?];
-  const sums = new Float32Array(height * width);
-  for (let i = 0; i < data.length; i++) sums[Math.floor(i / channels)]! += data[i]!;
-  return { width, height, data: sums };
+const methods = ['smooth-grad', 'integrated-gradients'] as const;
+type Method = (typeof methods)[number];
+
+/** @throws RelcError RELC5001 for an unknown method, and options that mean nothing without, or to, one */
+function methodOf(given: Arguments): Method | undefined {
+  const method = given.text('method');
+  const refuse = (detail: string) => usageError(detail, explainCommand);
+  if (method === undefined && given.text('samples') !== undefined) {
+    throw refuse(`--samples needs --method, one of ${methods.join(', ')}`);
+  }
+  if (method === undefined || methods.includes(method as Method)) {
+    const fixed = ['seed', 'against', 'at'].find((name) => given.text(name) !== undefined);
+    if (method === 'integrated-gradients' && fixed !== undefined) {
+      throw refuse(
+        `--method integrated-gradients integrates the gradient at the input; leave out --${fixed}`,
+      );
+    }
+    return method as Method | undefined;
+  }
+  throw refuse(`--method ${method} is unknown; methods: ${methods.join(', ')}`);
 }
 
-const sum = (data: Float32Array) => data.reduce((total, value) => total + value, 0);
-
-/** The classes with the largest scores, best first. */
-function topClasses(scores: Float32Array, count: number): number[] {
-  return [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, count);
+/** What is asked of the explainer, a request for each class. */
+async function requestsOf(given: Arguments, labels: readonly string[]): Promise<ExplainOptions[]> {
+  const [classes, against, seed] = ['class', 'against', 'seed'].map((name) => given.text(name));
+  const shared: ExplainOptions = stated({
+    against: against === undefined ? undefined : classNamed(against, labels),
+    seed: seed !== undefined && isArrayFile(seed) ? await readNumbers(seed) : (seed as Seed | undefined),
+  });
+  const targets = classes === undefined ? [undefined] : classesNamed(classes, labels);
+  return targets.map((target) => ({ ...shared, ...stated({ target }) }));
 }
 
-/** @throws RelcError RELC5001 */
-export function seedNamed(name: string | undefined): Seed | undefined {
-  if (name === undefined || name === 'logit' || name === 'one') return name;
-  throw new RelcError('RELC5001', `--seed ${name} is unknown`, 'seeds: logit, one');
+/** Runs the explainer, or a driver of it, for each request. */
+async function explanationsOf(
+  explainer: Explainer,
+  input: Float32Array,
+  requests: readonly ExplainOptions[],
+  { method, count, terminal }: { method: Method | undefined; count: number | undefined; terminal: Terminal },
+): Promise<Explanation[]> {
+  if (method === undefined) return explainer.explainEach(input, requests);
+  const onProgress = progressBar(terminal, method);
+  const explanations: Explanation[] = [];
+  for (const request of requests) {
+    const explanation =
+      method === 'smooth-grad'
+        ? await smoothGrad(explainer, input, { ...request, onProgress, ...stated({ samples: count }) })
+        : await integratedGradients(explainer, input, {
+            ...{ onProgress, ...stated({ target: request.target, steps: count }) },
+          });
+    explanations.push(explanation);
+  }
+  return explanations;
 }
 
-/** What arrived of what relevance started with: of f(x) for the seed logit, of 1 for the seed one. */
-function arrived(explanation: Explanation, seed: Seed): { start: number; total: number; share: number } {
-  const start = seed === 'one' ? 1 : explanation.logit;
-  const total = sum(explanation.relevance.data);
-  return { start, total, share: total / start };
+const starts: Readonly<Record<Seed, string>> = {
+  logit: 'f(x)',
+  one: 'seed',
+  outputs: 'sum of all scores',
+  contrast: 'difference of scores',
+  tensor: 'start',
+};
+
+/** What relevance starts with, where it is conserved. */
+function startOf({ request: { preset, seed } }: Explainer, method: Method | undefined): string | undefined {
+  if (method === 'integrated-gradients') return 'f(x) − f(baseline)';
+  return preset.quantity === 'gradient' ? undefined : starts[seed];
 }
 
-/** Four decimals, so that points stand below each other; powers of ten where nothing would be left. */
-const scoreText = (score: number) =>
-  Math.abs(score) >= 1e-4 || score === 0 ? score.toFixed(4) : score.toExponential(1);
-
-function scoreTable(terminal: Terminal, explanation: Explanation, labels: readonly string[]): string {
-  const { data } = explanation.scores;
-  const shown = topClasses(data, 5);
-  if (!shown.includes(explanation.target)) shown.push(explanation.target);
-  const rows = shown.map((index) => [
-    index === explanation.target ? '›' : ' ',
-    labelOf(index, labels),
-    scoreText(data[index]!),
-  ]);
-  const lines = table([['', 'class', 'score'], ...rows]).split('\n');
-  const marked = lines.map((line) => (line.startsWith('›') ? styled(terminal, 'bold', line) : line));
-  return [styled(terminal, 'dim', marked[0]!), ...marked.slice(1)].join('\n');
+/** What is explained, under the rules that a method is made for where none are named. */
+async function optionsOf(
+  given: Arguments,
+  manifest: Manifest,
+  method: Method | undefined,
+): Promise<ExplanationOptions> {
+  const isPicture = !isArrayFile(given.positional(1));
+  const told = method === undefined ? manifest : { ...manifest, rules: 'gradient' };
+  return explanationOptionsOf(given, told, isPicture ? usualScale : undefined);
 }
 
-interface Result {
-  readonly explainer: Explainer;
-  readonly explanation: Explanation;
-  readonly input: OpenedInput;
-  readonly labels: readonly string[];
-  readonly seed: Seed;
-  readonly watch: Stopwatch;
-  readonly backend: string;
-}
-
-async function explainOne(given: Arguments): Promise<Result> {
-  const asked = seedNamed(given.text('seed'));
+/** Everything from the command line to the explanations. */
+async function subjectOf(given: Arguments, terminal: Terminal): Promise<Subject> {
+  const method = methodOf(given);
+  const count = given.positive('samples');
   const scale = parseScale(given.text('scale'));
   const watch = new Stopwatch();
   const backend = await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
   await expectFile(given.positional(1));
-  const rules = await openRules(given.text('rules') ?? manifest.rules ?? defaultRules);
   const labels = await openLabels(given.text('labels'), manifest);
-  const wanted = given.text('class');
-  const target = wanted === undefined ? {} : { target: classNamed(wanted, labels) };
-  const output = given.text('output');
-  const explainer = await watch.time('compile', () =>
-    compile(model, { ...options, ...rules, ...(output === undefined ? {} : { output }) }),
-  );
-  const [node] = explainer.inputs;
+  const requests = await requestsOf(given, labels);
+  const asked = await optionsOf(given, manifest, method);
+  const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
   const size = given.text('shape') === undefined ? manifest.size : undefined;
   const pixels = { scale: scale ?? manifest.scale, size };
-  const input = await watch.time('read', () => openInput(given.positional(1), node!, pixels));
-  const seed = asked ?? explainer.seed;
-  const explanation = await watch.time('explain', () => explainer.explain(input.values, { seed, ...target }));
-  return { explainer, explanation, input, labels, seed, watch, backend };
-}
-
-async function saveHeatmap(path: string, heat: Heat, result: Result): Promise<void> {
-  const { explainer, explanation, input, labels } = result;
-  const title = `${labelOf(explanation.target, labels)}  ${explainer.rules}`;
-  const picture = input.picture === undefined ? {} : { picture: input.picture };
-  await write(path, encodePicture(renderHeatmap(heat, { ...picture, title })));
-}
-
-function printReport(
-  terminal: Terminal,
-  result: Result,
-  heat: Heat | undefined,
-  saved: readonly string[],
-): void {
-  const { explainer, explanation, labels, seed, watch, backend } = result;
-  for (const note of explainer.notes) terminal.err(`note: ${note}`);
-  if (heat !== undefined) {
-    const columns = Math.min(48, terminal.columns - 2, 2 * heat.width);
-    terminal.out(renderTerminal(heat, { columns, colour: terminal.colour }));
-    terminal.out('');
-  }
-  terminal.out(scoreTable(terminal, explanation, labels));
-  terminal.out('');
-  const { start, total, share } = arrived(explanation, seed);
-  const from = seed === 'one' ? 'seed 1' : `f(x) ${start.toPrecision(5)}`;
-  terminal.out(
-    `${explainer.rules} for ${styled(terminal, 'bold', labelOf(explanation.target, labels))}: ${from} · ΣR ${total.toPrecision(5)} · ${percent(share)} arrived at the input`,
+  const input: OpenedInput = await watch.time('read', () =>
+    openInput(given.positional(1), explainer.inputs[0]!, pixels),
   );
-  for (const path of saved) terminal.out(`wrote ${styled(terminal, 'cyan', path)}`);
-  terminal.out(styled(terminal, 'dim', `${watch.print()} (tfjs ${backend})`));
-}
-
-function asJson(given: Arguments, result: Result, saved: readonly string[]): string {
-  const { explainer, explanation, labels, seed, watch, backend } = result;
-  const { total, share } = arrived(explanation, seed);
-  return JSON.stringify(
-    {
-      model: given.positional(0),
-      input: given.positional(1),
-      rules: explainer.rules,
-      seed,
-      target: explanation.target,
-      label: labelOf(explanation.target, labels),
-      logit: explanation.logit,
-      scores: [...explanation.scores.data],
-      relevance: {
-        shape: explanation.relevance.shape,
-        sum: total,
-        share: Number.isFinite(share) ? share : null,
-      },
-      notes: explainer.notes,
-      files: saved,
-      backend,
-      milliseconds: Object.fromEntries(watch.phases),
-    },
-    undefined,
-    2,
+  const explanations = await watch.time('explain', () =>
+    explanationsOf(explainer, input.values, requests, { method, count, terminal }),
   );
-}
-
-async function saveAll(given: Arguments, result: Result, heat: Heat | undefined): Promise<string[]> {
-  const saved: string[] = [];
-  const picturePath =
-    given.text('out') ?? (heat === undefined || given.flag('json') ? undefined : 'heat.png');
-  if (picturePath !== undefined) {
-    if (heat === undefined) {
-      const shape = result.explanation.relevance.shape;
-      throw new RelcError(
-        'RELC5001',
-        `relevance of shape [${shape}] is no picture`,
-        'save it with --save-relevance r.npy',
-      );
-    }
-    await result.watch.time('draw', () => saveHeatmap(picturePath, heat, result));
-    saved.push(picturePath);
-  }
-  const arrayPath = given.text('save-relevance');
-  if (arrayPath !== undefined) {
-    const { data, shape } = result.explanation.relevance;
-    await write(arrayPath, encodeNpy(data, shape));
-    saved.push(arrayPath);
-  }
-  return saved;
+  const name = method === undefined ? explainer.rules : `${method} (${explainer.rules})`;
+  const start = startOf(explainer, method);
+  return { explainer, input, labels, explanations, method: name, start, backend, watch };
 }
 
 export const explainCommand: Command = {
@@ -187,59 +129,68 @@ export const explainCommand: Command = {
   summary: 'explain one prediction: which parts of the input spoke for the class, and which against',
   description: `MODEL is a TensorFlow.js model.json (layers or graph), a module that exports a function on tensors,
 or a graph text (.relc). INPUT is a PNG or JPEG, a .npy array or JSON. Pictures are resized to the model's
-input. A file relc.json beside the model (size, scale, labels, rules) spares the options.`,
+input. A file relc.json beside the model (size, scale, labels, rules) spares the options.
+
+What is explained: the top class, or --class, also several side by side. --against tells what speaks for the
+class and not for another one. Relevance starts at the scores before a final softmax: at the class's score (logit),
+at 1 (one), at all scores (outputs), at the difference of two (contrast), or at numbers of your own.`,
   options: {
-    rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME|FILE',
-      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules}); relc rules lists presets`,
-    },
     class: {
       type: 'string',
       short: 'c',
       value: 'N|LABEL',
-      help: 'the class to explain (default: the top one)',
+      help: 'the class to explain, or several: roses,daisy (default: the top one)',
     },
+    against: {
+      type: 'string',
+      value: 'N|LABEL',
+      help: 'the class to compare with; --seed contrast alone takes the strongest other one',
+    },
+    ...explanationOptions,
+    seed: {
+      ...explanationOptions.seed,
+      value: 'SEED|FILE',
+      help: 'what relevance starts as: logit, one, outputs, contrast, or a .npy or .json\nof the shape of the scores (default: as the preset says)',
+    },
+    method: {
+      type: 'string',
+      value: 'NAME',
+      help: `run the explainer many times: ${methods.join(' or ')}\n(rules gradient, if none are named)`,
+    },
+    samples: { type: 'string', value: 'N', help: 'how many times (default 20)' },
     labels: { type: 'string', value: 'FILE', help: 'names of the classes, one a line or a JSON list' },
     scale: {
       type: 'string',
       value: 'A,B',
       help: 'a pixel p of 0..255 enters as p·A + B (default 1/255,0);\nfor example --scale 1/127.5,-1',
     },
-    seed: {
-      type: 'string',
-      value: 'SEED',
-      help: 'what relevance starts as: logit or one (default: as the preset says)',
-    },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: {
-      type: 'string',
-      value: 'DIMS',
-      help: 'the input shape, where the model leaves it open: 1,224,224,3',
-    },
     out: { type: 'string', short: 'o', value: 'FILE', help: 'where the heatmap goes (default heat.png)' },
     'save-relevance': {
       type: 'string',
       value: 'FILE',
-      help: 'save the relevance of every input element as .npy',
+      help: 'save the relevance of every element as .npy, a row for each class',
     },
     json: { type: 'boolean', help: 'print a JSON report instead; writes a heatmap only with -o' },
   },
   examples: [
     'relc explain model/model.json photo.jpg --scale 1/127.5,-1 --labels labels.txt -o heat.png',
-    'relc explain model/model.json photo.jpg --rules epsilon-plus-flat --class tulip',
-    'relc explain net.relc x.npy --save-relevance r.npy --json',
+    'relc explain model/model.json photo.jpg --rules epsilon-plus-flat --class tulips,roses',
+    'relc explain model/model.json photo.jpg --class tulips --against roses',
+    'relc explain model/model.json photo.jpg --rules grad-cam --layer block3',
+    'relc explain model/model.json photo.jpg --method smooth-grad --samples 50',
+    'relc explain net.relc x.npy --at h1 --save-relevance r.npy --json',
   ],
   async run(given, terminal) {
-    const result = await explainOne(given);
+    const subject = await subjectOf(given, terminal);
     try {
-      const heat = heatOf(result.explanation.relevance);
-      const saved = await saveAll(given, result, heat);
-      if (given.flag('json')) terminal.out(asJson(given, result, saved));
-      else printReport(terminal, result, heat, saved);
+      const usual = given.flag('json') ? undefined : 'heat.png';
+      const [out, arrays] = [given.text('out'), given.text('save-relevance')];
+      const files = await saveFiles(subject, { out, arrays, usual });
+      const [model, input] = [given.positional(0), given.positional(1)];
+      if (given.flag('json')) terminal.out(jsonReport(subject, { model, input, files }));
+      else printReport(terminal, subject, files);
     } finally {
-      result.explainer.dispose();
+      subject.explainer.dispose();
     }
   },
 };

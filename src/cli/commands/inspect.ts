@@ -1,5 +1,5 @@
 // relc inspect: what a model is made of, and the rule that each op gets.
-import { defaultRules, requestFor } from '../../api/compile.js';
+import { requestFor } from '../../api/compile.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation } from '../../api/pipeline.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
@@ -8,8 +8,8 @@ import { printChoice } from '../../rules/composite.js';
 import { type Costs, costsOf, type LayerCost, printCosts } from '../../rules/costs.js';
 import type { ChosenRule } from '../../rules/relevance.js';
 import type { Command } from '../arguments.js';
+import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { openModel, startTfjs } from '../model.js';
-import { openRules } from '../rules-module.js';
 import { styled, type Terminal, table } from '../terminal.js';
 
 function weightsOf(graph: Graph, args: readonly string[]): number {
@@ -78,28 +78,17 @@ export const inspectCommand: Command = {
   positionals: ['MODEL'],
   summary: 'list ops, shapes and weights, the rule each op gets, and which line of the composite chose it',
   description: 'The graph is shown after canonicalization: constants sunk into the affine ops before them.',
-  options: {
-    rules: {
-      type: 'string',
-      short: 'r',
-      value: 'NAME|FILE',
-      help: `preset of rules, or a module (.mjs) that exports a composite\n(default: the manifest's, else ${defaultRules})`,
-    },
-    output: { type: 'string', value: 'NAME', help: 'the output to explain, where the model has several' },
-    shape: { type: 'string', value: 'DIMS', help: 'the input shape, where the model leaves it open' },
-  },
+  options: explanationOptions,
   examples: ['relc inspect model/model.json --rules epsilon-plus-flat'],
   async run(given, terminal) {
     await startTfjs();
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
-    const rules = given.text('rules') ?? manifest.rules ?? defaultRules;
     const forward = canonical(await trace(model, options));
     const { graph } = forward.program;
-    const output = given.text('output');
-    const opened = await openRules(rules);
-    const request = requestFor({ ...opened, ...(output === undefined ? {} : { output }) });
+    const request = requestFor(await explanationOptionsOf(given, manifest));
     const { chosen, notes, stages, program } = compileExplanation(forward, request);
     const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
+    const rules = request.preset.name;
     terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
     printIo(terminal, graph);
     terminal.out(summary(graph));

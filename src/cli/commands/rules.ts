@@ -1,9 +1,12 @@
 // relc rules: the presets with their tables, and what is to know of each rule they use.
-import { type CompositeLine, printChoice, printMatch } from '../../rules/composite.js';
+import { type CompositeLine, kinds, printChoice, printMatch } from '../../rules/composite.js';
+import { presetOf, printComposite } from '../../rules/composite-file.js';
 import { describeLosses, describeNames, describeParameters, describeResult } from '../../rules/describe.js';
-import { base, type Preset, presetNamed, presets } from '../../rules/presets.js';
+import { base, type Preset, presets } from '../../rules/presets.js';
+import { resolved } from '../../rules/resolve.js';
 import { type RuleDefinition, ruleTable } from '../../rules/rules.js';
 import type { Command } from '../arguments.js';
+import { openRules } from '../rules-module.js';
 import { styled, type Terminal } from '../terminal.js';
 
 const width = 100;
@@ -39,7 +42,7 @@ function printPreset(terminal: Terminal, preset: Preset): void {
   terminal.out(styled(terminal, 'bold', preset.name));
   terminal.out(paragraph('  ', `${preset.summary} (${preset.source}); seed ${preset.seed}`));
   for (const note of describeResult(preset)) terminal.out(paragraph('  ', note));
-  terminal.out(printLines(own));
+  if (own.length > 0) terminal.out(printLines(own));
   if (own.length < preset.composite.length) terminal.out('  then the base');
   terminal.out('');
 }
@@ -62,22 +65,43 @@ function printRule(terminal: Terminal, name: string, rule: RuleDefinition): void
   terminal.out('');
 }
 
+/** A preset by its name, or in a file: with every rule and parameter stated, unless it has rules of its own. */
+async function openPreset(named: string): Promise<Preset> {
+  const { rules, customRules } = await openRules(named);
+  const preset = presetOf(rules!);
+  return customRules === undefined ? { ...preset, composite: resolved(preset.composite, ruleTable) } : preset;
+}
+
 export const rulesCommand: Command = {
   name: 'rules',
   positionals: [],
   summary: 'list the presets with their tables, and the rules they use',
-  description:
-    'A composite is a list of lines; the first line that matches an op chooses its rule. An op that no line\nmatches is refused by name.',
+  description: `A composite is a list of lines; the first line that matches an op chooses its rule. An op that no line
+matches is refused by name. A line may ask for a kind or an op, a name with * for any letters, the first or the last
+layer, layers by number. --preset NAME --json prints a file to change and use as --rules my.json:
+  { "extends": "base", "composite": [["dense", { "kind": "dense", "last": true }, { "rule": "epsilon" }], …] }
+An object may state name, summary, source, extends ("base" or a preset), composite, seed, quantity and result.
+Kinds: ${Object.keys(kinds).join(', ')}.`,
   options: {
-    preset: { type: 'string', short: 'p', value: 'NAME', help: 'only this preset and its rules' },
-    json: { type: 'boolean', help: 'print presets as JSON data' },
+    preset: {
+      type: 'string',
+      short: 'p',
+      value: 'NAME|FILE',
+      help: 'only this preset, or file of rules, and its rules',
+    },
+    json: { type: 'boolean', help: 'print the preset as a file of rules; without --preset a list of all' },
   },
-  examples: ['relc rules', 'relc rules --preset epsilon-plus'],
+  examples: [
+    'relc rules',
+    'relc rules --preset epsilon-plus',
+    'relc rules --preset epsilon --json > my.json',
+  ],
   async run(given, terminal) {
     const only = given.text('preset');
-    const shown = only === undefined ? [...presets.values()] : [presetNamed(only)];
+    const shown = only === undefined ? [...presets.values()] : [await openPreset(only)];
     if (given.flag('json')) {
-      terminal.out(JSON.stringify(shown, undefined, 2));
+      const files = shown.map(printComposite);
+      terminal.out(only === undefined ? `[\n${files.join(',\n')}\n]` : files[0]!);
       return;
     }
     for (const preset of shown) printPreset(terminal, preset);

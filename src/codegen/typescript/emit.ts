@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { CodeBlockWriter, Project, SourceFile } from 'ts-morph';
 import { RelcError } from '../../ir/error.js';
 import { type Name, type Node, printLoc } from '../../ir/graph.js';
+import { shapeOf } from '../../ir/spelling.js';
 import { batchMultiple, printType } from '../../ir/type.js';
 import type { Plan, Statement } from './plan.js';
 import { Identifiers, literalText, printExpression } from './print.js';
@@ -11,8 +12,19 @@ export interface EmitOptions {
   /** What the module's head says: model, rules, tool. */
   readonly title: string;
   readonly details: readonly string[];
-  /** The input that names the class to explain. */
-  readonly targetInput: Name;
+  /** Inputs that are arguments of their own, behind the others. */
+  readonly parameters: readonly Parameter[];
+}
+
+/** An input of the graph that is an argument of `explain` of its own. */
+export interface Parameter {
+  readonly input: Name;
+  /** What the argument is called. */
+  readonly name: string;
+  /** A sentence for the doc comment. */
+  readonly doc: string;
+  /** What each element is where the argument is left out; it must be given if there is none. */
+  readonly otherwise?: number;
 }
 
 /** Files of an emitted explainer by name, text each. */
@@ -37,8 +49,16 @@ class Module {
     private readonly options: EmitOptions,
   ) {}
 
+  /** The inputs that are arguments of their own, those that must be given first. */
+  private get parameters(): readonly Parameter[] {
+    const { inputs } = this.plan;
+    const own = this.options.parameters.filter(({ input }) => inputs.some(({ name }) => name === input));
+    return own.sort((a, b) => Number(a.otherwise !== undefined) - Number(b.otherwise !== undefined));
+  }
+
   private get inputs(): readonly Node[] {
-    return this.plan.inputs.filter((node) => node.name !== this.options.targetInput);
+    const own = new Set(this.parameters.map(({ input }) => input));
+    return this.plan.inputs.filter((node) => !own.has(node.name));
   }
 
   addTo(project: Project): SourceFile {
@@ -109,17 +129,18 @@ class Module {
 
   private addExplain(file: SourceFile): void {
     const batched = this.inputs.find((node) => batchMultiple(node.type.shape[0] ?? 1) !== undefined);
-    const target = this.plan.inputs.find((node) => node.name === this.options.targetInput);
     file.addFunction({
       name: 'explain',
       isExported: true,
-      docs: [
-        'Forward pass and relevance. `target` holds a class for each sample; −1, or no target, explains the top class.',
-      ],
+      docs: [['Forward pass and relevance.', ...this.parameters.map(({ doc }) => doc)].join(' ')],
       parameters: [
         { name: 'constants', type: 'Constants' },
         { name: 'inputs', type: 'Inputs' },
-        { name: 'target', type: 'tf.Tensor', hasQuestionToken: true },
+        ...this.parameters.map(({ name, otherwise }) => ({
+          name,
+          type: 'tf.Tensor',
+          hasQuestionToken: otherwise !== undefined,
+        })),
       ],
       returnType: 'Explanation',
       statements: (writer) => {
@@ -133,11 +154,7 @@ class Module {
               `const ${this.identifiers.of(node.name)}: tf.Tensor = inputs${member(node.name)};`,
             );
           }
-          if (target !== undefined) {
-            const rows = batched === undefined ? '1' : 'batch';
-            const name = this.identifiers.of(target.name);
-            writer.writeLine(`const ${name}: tf.Tensor = target ?? tf.fill([${rows}], -1, 'int32');`);
-          }
+          for (const parameter of this.parameters) this.writeParameter(writer, parameter);
           this.writeStatements(writer, this.plan.run);
           this.writeOutputs(writer);
         });
@@ -150,6 +167,14 @@ class Module {
     const multiple = batchMultiple(batched.type.shape[0]!)!;
     const rows = `inputs${member(batched.name)}.shape[0]!`;
     writer.writeLine(`const batch = ${multiple === 1 ? rows : `${rows} / ${multiple}`};`);
+  }
+
+  private writeParameter(writer: CodeBlockWriter, { input, name, otherwise }: Parameter): void {
+    const { type } = this.plan.inputs.find((node) => node.name === input)!;
+    const dtype = type.dtype === 'i32' ? "'int32'" : "'float32'";
+    const shape = printExpression(shapeOf(type.shape), this.identifiers);
+    const usual = otherwise === undefined ? '' : ` ?? tf.fill(${shape}, ${otherwise}, ${dtype})`;
+    writer.writeLine(`const ${this.identifiers.of(input)}: tf.Tensor = ${name}${usual};`);
   }
 
   private writeStatements(writer: CodeBlockWriter, statements: readonly Statement[]): void {

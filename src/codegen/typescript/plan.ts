@@ -11,6 +11,8 @@ import { isBatched } from '../../ir/type.js';
 export interface Statement {
   readonly node: Node;
   readonly expression: Expression;
+  /** The values that the expression reads, each once. */
+  readonly reads: readonly Name[];
   readonly dead: readonly Name[];
 }
 
@@ -99,15 +101,12 @@ class Planner {
   }
 
   private statements(nodes: readonly Node[], immortal: ReadonlySet<Name>): Statement[] {
-    const lastUse = new Map<Name, Name>();
-    for (const node of nodes) for (const operand of this.operandsOf(node)) lastUse.set(operand, node.name);
-    const isInput = (name: Name) => nodeOf(this.graph, name).op === 'input';
-    const mortal = (name: Name) => !immortal.has(name) && !isInput(name);
-    return nodes.map((node) => {
-      const operands = [...new Set(this.operandsOf(node))];
-      const dead = operands.filter((name) => mortal(name) && lastUse.get(name) === node.name);
-      return { node, expression: this.expressionOf(node), dead };
-    });
+    const written = nodes.map((node) => ({
+      node,
+      expression: this.expressionOf(node),
+      reads: [...new Set(this.operandsOf(node))],
+    }));
+    return withDead(this.graph, written, immortal);
   }
 
   private expressionOf(node: Node): Expression {
@@ -163,6 +162,48 @@ class Planner {
       aligned.slice(0, leading).every((dim) => dim === 1);
     return trailing ? value(source.name) : call('tf.reshape', value(source.name), shapeOf(aligned));
   }
+}
+
+/** Notes after which statement each value is dead; inputs belong to the caller, and what is immortal stays. */
+function withDead(
+  graph: Graph,
+  statements: readonly Omit<Statement, 'dead'>[],
+  immortal: ReadonlySet<Name>,
+): Statement[] {
+  const lastUse = new Map<Name, Name>();
+  for (const { node, reads } of statements) for (const name of reads) lastUse.set(name, node.name);
+  const isMortal = (name: Name) => !immortal.has(name) && nodeOf(graph, name).op !== 'input';
+  return statements.map((statement) => ({
+    ...statement,
+    dead: statement.reads.filter((name) => isMortal(name) && lastUse.get(name) === statement.node.name),
+  }));
+}
+
+/** The statements of a run in two parts: what is computed once, and what again for each value of some inputs. */
+export interface DividedRun {
+  readonly once: readonly Statement[];
+  readonly each: readonly Statement[];
+}
+
+/**
+ * Divides a run into what does not depend on some of the inputs and what does. Values that the second part reads of
+ * the first stay until the caller disposes of them.
+ * @param varied  the inputs that are given several values
+ */
+export function divideRun(plan: Plan, varied: ReadonlySet<Name>): DividedRun {
+  const depends = new Set(varied);
+  for (const { name, args } of plan.graph.nodes.values()) {
+    if (args.some((arg) => depends.has(arg))) depends.add(name);
+  }
+  const [once, each] = [false, true].map((isVaried) =>
+    plan.run.filter(({ node }) => depends.has(node.name) === isVaried),
+  ) as [Statement[], Statement[]];
+  const kept = [...plan.kept, ...Object.values(plan.graph.outputs)];
+  const read = each.flatMap(({ reads }) => reads);
+  return {
+    once: withDead(plan.graph, once, new Set([...kept, ...read])),
+    each: withDead(plan.graph, each, new Set([...kept, ...once.map(({ node }) => node.name)])),
+  };
 }
 
 /**

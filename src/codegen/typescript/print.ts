@@ -5,7 +5,7 @@ import type { Expression } from '../../ir/spelling.js';
 import { batchMultiple, type Dim } from '../../ir/type.js';
 
 const reserved = new Set(
-  'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await async tf rt batch target constants weights inputs arguments eval undefined NaN Infinity Number'.split(
+  'break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield await async tf rt batch target against relevance constants weights inputs arguments eval undefined NaN Infinity Number'.split(
     ' ',
   ),
 );

@@ -5,7 +5,7 @@ import type { Attr, Name } from '../../ir/graph.js';
 import type { Expression } from '../../ir/spelling.js';
 import type { TensorData, Weights } from '../../ir/tensor.js';
 import { batchMultiple, bindShape } from '../../ir/type.js';
-import type { Plan, Statement } from './plan.js';
+import { divideRun, type Plan, type Statement } from './plan.js';
 import * as runtime from './runtime.js';
 
 type Callable = (...args: unknown[]) => tf.Tensor;
@@ -55,19 +55,48 @@ export class Walker {
 
   /** Outputs by key, for the caller to dispose of. Inputs are not disposed of. */
   run(inputs: Readonly<Record<Name, tf.Tensor>>): Record<string, tf.Tensor> {
-    const batch = this.batchOf(inputs);
+    return tf.tidy(() => this.finish(this.plan.run, this.valuesWith(inputs), this.batchOf(inputs)));
+  }
+
+  /**
+   * Outputs for each of several values of some inputs, in order; what does not depend on those is computed once.
+   * @param inputs  the other inputs
+   * @param varied  values of the same inputs each time, one at least
+   */
+  runEach(
+    inputs: Readonly<Record<Name, tf.Tensor>>,
+    varied: readonly Readonly<Record<Name, tf.Tensor>>[],
+  ): Record<string, tf.Tensor>[] {
+    if (varied.length === 1) return [this.run({ ...inputs, ...varied[0] })];
+    const { once, each } = divideRun(this.plan, new Set(Object.keys(varied[0]!)));
     return tf.tidy(() => {
-      const values = new Map(this.constants);
-      for (const { name } of this.plan.inputs) values.set(name, inputs[name]!);
-      for (const statement of this.plan.run) this.execute(statement, values, batch);
-      const entries = Object.entries(this.plan.graph.outputs);
-      return Object.fromEntries(entries.map(([key, name]) => [key, tf.clone(values.get(name)!)]));
+      const batch = this.batchOf({ ...inputs, ...varied[0] });
+      const shared = this.valuesWith(inputs);
+      for (const statement of once) this.execute(statement, shared, batch);
+      return varied.map((own) =>
+        tf.tidy(() => this.finish(each, new Map([...shared, ...Object.entries(own)]), batch)),
+      );
     });
   }
 
   dispose(): void {
     for (const constant of this.constants.values()) constant.dispose();
     this.constants.clear();
+  }
+
+  private valuesWith(inputs: Readonly<Record<Name, tf.Tensor>>): Map<Name, tf.Tensor> {
+    return new Map([...this.constants, ...Object.entries(inputs)]);
+  }
+
+  /** Executes the last statements of a run and copies the outputs. */
+  private finish(
+    statements: readonly Statement[],
+    values: Map<Name, tf.Tensor>,
+    batch: number,
+  ): Record<string, tf.Tensor> {
+    for (const statement of statements) this.execute(statement, values, batch);
+    const entries = Object.entries(this.plan.graph.outputs);
+    return Object.fromEntries(entries.map(([key, name]) => [key, tf.clone(values.get(name)!)]));
   }
 
   private batchOf(inputs: Readonly<Record<Name, tf.Tensor>>): number {

@@ -1,0 +1,109 @@
+// Inputs of an explainer: tensors and plain numbers, checked and put on the current tfjs backend.
+import * as tf from '@tensorflow/tfjs';
+import { RelcError } from '../ir/error.js';
+import type { Node } from '../ir/graph.js';
+import { sizeOf } from '../ir/tensor.js';
+import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.js';
+
+export type InputValue = tf.Tensor | Float32Array | readonly number[];
+
+/** One input, or several by name. */
+export type Inputs = InputValue | Readonly<Record<string, InputValue>>;
+
+const isTensor = (input: InputValue): input is tf.Tensor => input instanceof tf.Tensor;
+
+/** The index of the first number that is not finite, or −1. */
+export function notFinite(data: ArrayLike<number>): number {
+  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index]!)) return index;
+  return -1;
+}
+
+/** A tensor of another copy of tfjs looks like one of ours and cannot be used. */
+const isForeign = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'dataId' in value && !(value instanceof tf.Tensor);
+
+/** @throws RelcError RELC4002 where `given` is neither a tensor nor numbers */
+function expectValues(name: string, given: InputValue | undefined): asserts given is InputValue {
+  if (given === undefined) throw new RelcError('RELC4002', `input ${name} is missing`);
+  if (given instanceof tf.Tensor || Array.isArray(given) || ArrayBuffer.isView(given)) return;
+  const hint = isForeign(given)
+    ? 'it is a tensor of another copy of @tensorflow/tfjs: install one copy'
+    : undefined;
+  throw new RelcError('RELC4002', `input ${name} is neither a tensor nor a list of numbers`, hint);
+}
+
+/** Samples that a bound input holds; undefined where it has no batch. */
+export function samplesOf(node: Node, bound: tf.Tensor): number | undefined {
+  const multiple = batchMultiple(node.type.shape[0] ?? 1);
+  return multiple === undefined ? undefined : bound.shape[0]! / multiple;
+}
+
+/** Checks one input and puts it on the current backend. @throws RelcError RELC4002 */
+export function bindInput(node: Node, given: InputValue | undefined): tf.Tensor {
+  const wanted = printShape(node.type.shape);
+  expectValues(`${node.name} ${wanted}`, given);
+  const perSample = elementCount(node.type.shape);
+  const multiple = batchMultiple(node.type.shape[0] ?? 1);
+  const size = isTensor(given) ? given.size : given.length;
+  const samples = multiple === undefined ? 1 : size / perSample;
+  const shape = bindShape(node.type.shape, samples);
+  if (!Number.isInteger(samples) || samples < 1 || sizeOf(shape) !== size) {
+    throw new RelcError(
+      'RELC4002',
+      `input ${node.name} has ${size} elements, expected ${wanted}: ${perSample} a sample`,
+    );
+  }
+  if (isTensor(given)) {
+    if (given.shape.join() !== shape.join()) {
+      throw new RelcError('RELC4002', `input ${node.name} has shape [${given.shape}], expected ${wanted}`);
+    }
+    return tf.cast(given, node.type.dtype === 'i32' ? 'int32' : 'float32');
+  }
+  const bad = notFinite(given);
+  if (bad >= 0) throw new RelcError('RELC4002', `input ${node.name} holds ${given[bad]} at element ${bad}`);
+  return node.type.dtype === 'i32'
+    ? tf.tensor(Int32Array.from(given), shape, 'int32')
+    : tf.tensor(Float32Array.from(given), shape, 'float32');
+}
+
+/** Inputs by name, each on the current backend; `into` is the caller's to dispose of. @throws RelcError RELC4002 */
+export function bindInputs(
+  nodes: readonly Node[],
+  given: Readonly<Record<string, InputValue>>,
+  into: Record<string, tf.Tensor>,
+): void {
+  const names = nodes.map((node) => node.name);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new RelcError('RELC4002', `there is no input '${unknown}'`, `inputs: ${names.join(', ')}`);
+  }
+  let first: number | undefined;
+  for (const node of nodes) {
+    const bound = bindInput(node, given[node.name]);
+    into[node.name] = bound;
+    const samples = samplesOf(node, bound);
+    first ??= samples;
+    if (samples !== undefined && samples !== first) {
+      throw new RelcError(
+        'RELC4002',
+        `input ${node.name} holds ${samples} samples, the one before it ${first}`,
+      );
+    }
+  }
+}
+
+/** Whether `input` is one input and not several by name. */
+const isOne = (input: Inputs): input is InputValue =>
+  input instanceof tf.Tensor || ArrayBuffer.isView(input) || Array.isArray(input) || isForeign(input);
+
+/** What was given, by input. @throws RelcError RELC4002 where one value was given for several inputs */
+export function byName(nodes: readonly Node[], input: Inputs): Readonly<Record<string, InputValue>> {
+  if (!isOne(input)) return input;
+  const names = nodes.map((node) => node.name);
+  if (names.length === 1) return { [names[0]!]: input };
+  throw new RelcError(
+    'RELC4002',
+    `one input was given, expected ${names.length}`,
+    `pass { ${names.join(', ')} }`,
+  );
+}
