@@ -294,6 +294,12 @@ describe('on random networks nothing is unexplained, under any preset', () => {
 });
 
 describe('explainer.check', () => {
+  const level = programOf(`  %x = input() : f32[N,2]
+  %w = constant() {value=[1,2,-1,3]} : f32[2,2]
+  %b = constant() {value=[2,-1]} : f32[2]
+  %y = einsum(%x, %w, %b) {eq="bi,ij->bj"} : f32[N,2]
+  return %y`);
+
   it('takes one sample', async () => {
     const explainer = await compile(dense, { rules: 'epsilon' });
     await expect(explainer.check([1, 2, 3, 4])).rejects.toMatchObject({
@@ -311,6 +317,31 @@ describe('explainer.check', () => {
     const { relevance } = await explainer.explain([3, 1], { target: 0, seed: 'one' });
     expect(totalArrived(report.arrived)).toBeCloseTo(sum([...relevance.data]), 5);
     expect(report.agreement).toMatchObject({ ok: true, difference: expect.closeTo(0, 6) });
+    explainer.dispose();
+  });
+
+  it.each([
+    ['logit', {}, 5, 'f(x)'],
+    ['one', {}, 1, 'the seed'],
+    ['outputs', {}, 10, 'the seed'],
+    ['contrast', {}, 0, 'f(x) − f(x′)'],
+    ['tensor', { seed: [3, -1] }, 2, 'the seed'],
+  ] as const)('accounts for the seed %s', async (seed, options, start, unit) => {
+    // z = [3 − 0 + 2, 6 + 0 − 1]: with the bias [2, −1] both classes score 5
+    const explainer = await compile(level, { rules: 'epsilon', seed });
+    const report = await explainer.check([3, 0], options);
+    expect(report).toMatchObject({ seed, start, unit, ok: true });
+    expect(report.agreement.ok).toBe(true);
+    expectTelescoped(report);
+    explainer.dispose();
+  });
+
+  it('accounts for values that are asked for in place of the inputs', async () => {
+    const explainer = await compile(dense, { rules: 'epsilon', relevanceOf: ['y'] });
+    const report = await explainer.check([1, 2]);
+    expect(report.arrived).toEqual([{ asked: 'y', value: 'y', amount: 7, ends: true }]);
+    expect(report.nodes).toEqual([]);
+    expect(report.verdict).toBe('epsilon: 100.0 % of f(x) at %y · unexplained 0');
     explainer.dispose();
   });
 

@@ -74,6 +74,16 @@ describe('relc check', () => {
     expect(out).toContain('amounts are value × gradient');
   });
 
+  it('checks a contrast, and a seed of numbers', async () => {
+    const contrast = await relc('check', model, picture, '--class', '0', '--against', '1');
+    expect([contrast.code, contrast.out.split('\n')[0]]).toEqual([
+      0,
+      'red above: f(x) − f(x′) = 2, seed contrast',
+    ]);
+    const given = await relc('check', net, numbers, '--rules', 'epsilon', '--seed', numbers);
+    expect([given.code, given.out.split('\n')[0]]).toEqual([0, 'class 1: the seed = 3, seed tensor']);
+  });
+
   it('prints the whole report as JSON', async () => {
     const { code, out } = await relc('check', model, picture, '--json');
     expect(code).toBe(0);
