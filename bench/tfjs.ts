@@ -20,8 +20,8 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
 
 /** Forward and explanation in turn, so that both see the same weather. */
 async function measure(model: tf.LayersModel, rules: string, input: tf.Tensor): Promise<string[]> {
-  const compileTime = await timed(async () => (await compile(model, { rules })).dispose());
-  const explainer = await compile(model, { rules });
+  const compileTime = await timed(async () => (await compile(model, { rules, range: [-1, 1] })).dispose());
+  const explainer = await compile(model, { rules, range: [-1, 1] });
   const forward = async () => {
     const output = model.predict(input) as tf.Tensor;
     await output.data();

@@ -9,6 +9,7 @@ import { foldConstants } from '../ir/passes/fold-constants.js';
 import { joinSlices } from '../ir/passes/join-slices.js';
 import { oneHot } from '../ir/passes/one-hot.js';
 import { type Pass, type Program, runPasses } from '../ir/passes/pass.js';
+import { shareBiasless } from '../ir/passes/share-biasless.js';
 import { shareHalves } from '../ir/passes/share-halves.js';
 import { simplify } from '../ir/passes/simplify.js';
 import { type PrintOptions, print } from '../ir/print.js';
@@ -37,6 +38,7 @@ export const stageNames = [
   'specialize',
   'expand',
   'simplify',
+  'share-biasless',
   'share-halves',
   'one-hot',
   'join-slices',
@@ -50,6 +52,7 @@ const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
   expandBy(rules),
   simplify,
+  shareBiasless,
   shareHalves,
   oneHot,
   joinSlices,

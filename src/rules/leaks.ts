@@ -1,4 +1,5 @@
 // Leaks: the causes for which relevance gets lost, and the graph ops of their amounts.
+import { spreadBias } from '../ir/biases.js';
 import { forward } from '../ir/forward.js';
 import type { Name } from '../ir/graph.js';
 import type { Cause } from './cause-names.js';
@@ -98,19 +99,6 @@ export function withOperands(
 export const atZero = (loss: Application, slots: readonly number[]): Name =>
   withOperands(loss, slots, (arg) => loss.k.constant(0, arg));
 
-/** The bias of a convolution or an einsum, or of a batch normalization, spread over the node's result; undefined without one. */
-export function spreadBias({ k, node }: Application, bias: Name | undefined): Name | undefined {
-  if (bias === undefined) return undefined;
-  return k.broadcast(bias, biasAxes(node), node.type);
-}
-
-function biasAxes(node: Application['node']): readonly number[] {
-  const rank = node.type.shape.length;
-  if (node.op !== 'einsum') return [rank - 1];
-  const [left, , out] = (node.attrs.eq as string).split(/,|->/) as [string, string, string];
-  return [...out].flatMap((index, axis) => (left.includes(index) ? [] : [axis]));
-}
-
 /**
  * What an affine node's other contributions take of s, where each live operand receives x ⊙ vjp(s):
  * s ⊙ f(live operands at 0), told apart by where they come from.
@@ -119,7 +107,7 @@ export function offsetLeaks(loss: Loss, s: () => Name): Leak[] {
   const { k, node, live } = loss;
   if (node.op === 'conv' || node.op === 'conv_transpose' || (node.op === 'einsum' && node.args[2])) {
     const bias = node.args[2];
-    return bias === undefined ? [] : [leak('biases', () => k.mul(s(), spreadBias(loss, bias)!))];
+    return bias === undefined ? [] : [leak('biases', () => k.mul(s(), spreadBias(k, node, bias)))];
   }
   if (node.op === 'batch_norm') return [leak('biases', () => k.mul(s(), atZero(loss, [0])))];
   if (products.has(node.op) || node.op === 'div') return [];

@@ -11,6 +11,7 @@ import { foldConstants } from '../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../src/ir/passes/one-hot.js';
 import type { Pass } from '../../src/ir/passes/pass.js';
+import { shareBiasless } from '../../src/ir/passes/share-biasless.js';
 import { shareHalves } from '../../src/ir/passes/share-halves.js';
 import { simplify } from '../../src/ir/passes/simplify.js';
 import { print } from '../../src/ir/print.js';
@@ -82,6 +83,7 @@ const chains: readonly Chain[] = [
     graph: mixed,
     passes: [
       simplify,
+      shareBiasless,
       shareHalves,
       oneHot,
       joinSlices,

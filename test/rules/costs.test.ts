@@ -7,7 +7,9 @@ import type { Name } from '../../src/ir/graph.js';
 import type { Program } from '../../src/ir/passes/pass.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import { type Costs, costsOf, printCosts } from '../../src/rules/costs.js';
-import { presetNamed, presets, type Seed } from '../../src/rules/presets.js';
+import { base, presetNamed, presets, type Seed } from '../../src/rules/presets.js';
+import { resolved } from '../../src/rules/resolve.js';
+import { ruleTable } from '../../src/rules/rules.js';
 
 const still = [
   [1, 1],
@@ -89,6 +91,17 @@ describe('VGG16', () => {
     ['epsilon-gamma-box', '16 + 28 contractions, 2.99 × forward, floor 2.99'],
   ])('%s: %s', (name, wanted) => {
     expect(printCosts(costs(name))).toBe(wanted);
+  });
+
+  it('needs no forward of its own for a denominator without the bias', () => {
+    const composite = resolved(
+      [['layers', { kind: ['conv', 'dense'] }, { rule: 'epsilon', params: { zeroBias: true } }], ...base],
+      ruleTable,
+    );
+    const preset = { ...presetNamed('epsilon'), composite };
+    const { stages, program } = compileExplanation(model, { preset });
+    const found = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
+    expect(printCosts(found)).toBe('16 + 15 contractions, 2.00 × forward, floor 2.00');
   });
 
   it('takes the whole last transpose where relevance starts at all scores', () => {

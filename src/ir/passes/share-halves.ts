@@ -60,7 +60,7 @@ function halvesOf(node: Node, terms: Terms): Name[][] | undefined {
 }
 
 /** Copies a term, and the halves it is computed from, to where the builder is, unless they stand before. */
-function hoist(graph: Graph, builder: GraphBuilder, term: Name): void {
+export function hoist(graph: Graph, builder: GraphBuilder, term: Name): void {
   const node = nodeOf(graph, term);
   const wanted = [...node.args.map((arg) => nodeOf(graph, arg)), node];
   for (const needed of wanted) if (!builder.nodes.has(needed.name)) builder.copy(needed);

@@ -1,8 +1,9 @@
 // The αβ-rules: positive and negative contributions apart. z⁺, αβ, and αβ with a denominator for each half.
+import { spreadBias } from '../../ir/biases.js';
 import { type AttrSchema, numberOf } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { type Leak, type Loss, leak, quotientLeaks, spreadBias } from '../leaks.js';
+import { type Leak, type Loss, leak, quotientLeaks } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import {
   backOf,
@@ -91,8 +92,10 @@ function leaksOfJoint(loss: Loss, alpha: number, beta: number): readonly Leak[] 
     const quotient = quotientOfHalf(loss, half, pairs);
     const scaled = () => k.scale(quotient.s(), half.factor);
     const leaks = [...quotientLeaks(loss, quotient, half.factor, 'one-signed neurons')];
-    if (half.bias !== undefined)
-      leaks.push(leak('biases', () => k.mul(scaled(), spreadBias(loss, half.bias)!)));
+    const { bias } = half;
+    if (bias !== undefined) {
+      leaks.push(leak('biases', () => k.mul(scaled(), spreadBias(k, loss.node, bias))));
+    }
     return [...leaks, ...idleTermLeaks(loss, pairs, scaled)];
   });
 }

@@ -1,11 +1,12 @@
 // Rules for the layer at the input: zB for bounded inputs, w² and flat, which ignore the input's value.
+import { spreadBias } from '../../ir/biases.js';
 import { attrNumber, OpProblem } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
 import { parseEquation } from '../../ir/ops/einsum.js';
 import { groupsOf } from '../../ir/ops/window.js';
 import type { TensorData } from '../../ir/tensor.js';
 import { isBatched, type TensorType } from '../../ir/type.js';
-import { type Leak, type Loss, leak, quotientLeaks, spreadBias } from '../leaks.js';
+import { type Leak, type Loss, leak, quotientLeaks } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import { mapped, needsAffine, sumOf, transposed, type Weight, weightsOf } from './linear.js';
 import { denominatorAttrs, type Quotient, quotientAt, quotientsOf, signed } from './quotients.js';
@@ -259,8 +260,10 @@ export const firstLayerRules = {
       const { k, node, attrs } = loss;
       const quotient = squaredQuotient(loss, squaredWeight(loss));
       const bias = attrs.zeroBias === true ? undefined : node.args[2];
-      const share = leak('biases', () => k.mul(quotient.s(), spreadBias(loss, k.unary('square', bias!))!));
-      return [...quotientLeaks(loss, quotient), ...(bias === undefined ? [] : [share])];
+      const leaks = quotientLeaks(loss, quotient);
+      if (bias === undefined) return leaks;
+      const squared = () => spreadBias(k, node, k.unary('square', bias));
+      return [...leaks, leak('biases', () => k.mul(quotient.s(), squared()))];
     },
   },
   flat: {

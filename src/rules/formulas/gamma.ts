@@ -1,8 +1,9 @@
 // The generalised γ-rule: contributions of the sign of z count 1 + γ times.
+import { spreadBias } from '../../ir/biases.js';
 import { numberOf } from '../../ir/dialect.js';
 import type { Name } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { type Leak, type Loss, leak, quotientLeaks, spreadBias, whereZero } from '../leaks.js';
+import { type Leak, type Loss, leak, quotientLeaks, whereZero } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import {
   backOf,
@@ -70,7 +71,7 @@ function leaksOfGamma(loss: Loss): readonly Leak[] {
   const dropped = leak('zero denominators', () => whereZero(loss, node.name, relevance));
   const leaks = branchesOf(loss).flatMap(({ pairs, bias, quotient }) => {
     const own = quotientLeaks(loss, quotient);
-    if (bias !== undefined) own.push(leak('biases', () => k.mul(quotient.s(), spreadBias(loss, bias)!)));
+    if (bias !== undefined) own.push(leak('biases', () => k.mul(quotient.s(), spreadBias(k, node, bias))));
     return [...own, ...idleTermLeaks(loss, pairs, quotient.s)];
   });
   return attrs.vanishing === true ? leaks : [...leaks, dropped];

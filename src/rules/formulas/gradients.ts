@@ -1,4 +1,5 @@
 // Derivatives as rules: the true one, and the two that treat activations in their own way.
+import { spreadBias } from '../../ir/biases.js';
 import { forward } from '../../ir/forward.js';
 import type { Name, Node } from '../../ir/graph.js';
 import {
@@ -9,7 +10,6 @@ import {
   leak,
   offsetLeaks,
   slopes,
-  spreadBias,
   withOperands,
 } from '../leaks.js';
 import type { Expansion, RuleDefinition } from '../rules.js';
@@ -39,7 +39,7 @@ function leaksOfGradient(loss: Loss): readonly Leak[] | undefined {
       const bias = node.op === 'einsum' ? node.args[2] : undefined;
       const repeated = leak('repeated shares', () => k.scale(whole(), 1 - live.length));
       if (bias === undefined) return [repeated];
-      const part = () => k.mul(k.scale(relevance, live.length), spreadBias(loss, bias)!);
+      const part = () => k.mul(k.scale(relevance, live.length), spreadBias(k, node, bias));
       return [repeated, leak('biases', part)];
     }
     case 'elementwise':

@@ -1,8 +1,9 @@
 // Rules that share R in proportion to contributions x ⊙ W': LRP-0, ε, and captum's two with a modified weight.
+import { spreadBias } from '../../ir/biases.js';
 import { type AttrSchema, numberOf } from '../../ir/dialect.js';
 import type { Attrs, Name, Node } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
-import { type Leak, type Loss, leak, offsetLeaks, quotientLeaks, spreadBias } from '../leaks.js';
+import { type Leak, type Loss, leak, offsetLeaks, quotientLeaks } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import { isAffine, mapped, needsAffine, needsLinear, transposed, type Weight, weightsOf } from './linear.js';
 import {
@@ -89,8 +90,9 @@ function modified(expandWeight: (site: Application) => Weight, modify: Modify) {
       const { k } = loss;
       const whole = quotient(loss);
       const bias = biasOfSite(loss);
-      const share = leak('biases', () => k.mul(whole.s(), spreadBias(loss, bias)!));
-      return [...quotientLeaks(loss, whole), ...(bias === undefined ? [] : [share])];
+      const leaks = quotientLeaks(loss, whole);
+      if (bias === undefined) return leaks;
+      return [...leaks, leak('biases', () => k.mul(whole.s(), spreadBias(k, loss.node, bias)))];
     },
   };
 }

@@ -1,4 +1,5 @@
 // Rules for what is no layer: passing, routing, the winner of a maximum, and shares by the op's own weights.
+import { spreadBias } from '../../ir/biases.js';
 import { numberOf } from '../../ir/dialect.js';
 import { forward } from '../../ir/forward.js';
 import type { Attrs, Name, Node } from '../../ir/graph.js';
@@ -12,7 +13,6 @@ import {
   offsetLeaks,
   quotientLeaks,
   slopes,
-  spreadBias,
 } from '../leaks.js';
 import type { Application, Expansion, RuleDefinition } from '../rules.js';
 import { denominatorAttrs, type Quotient, quotientAt, quotientsOf, signed } from './quotients.js';
@@ -111,7 +111,7 @@ function leaksOfNorm(loss: Loss): readonly Leak[] | undefined {
       const count = share * live.length;
       const leaks = count === 1 ? lost : [...lost, over(count)];
       if (bias === undefined) return leaks;
-      const part = () => k.mul(k.scale(quotient.s(), count), spreadBias(loss, bias)!);
+      const part = () => k.mul(k.scale(quotient.s(), count), spreadBias(k, node, bias));
       return [...leaks, leak('biases', part)];
     }
     case 'elementwise':

@@ -11,6 +11,7 @@ import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../../src/ir/passes/one-hot.js';
 import type { Program } from '../../../src/ir/passes/pass.js';
+import { shareBiasless } from '../../../src/ir/passes/share-biasless.js';
 import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { expectClose, inputsFor, neededActiveValues } from '../support.js';
@@ -19,6 +20,7 @@ import { printAll, readCase, runCase } from './case-file.js';
 const folder = new URL('../../cases/', import.meta.url);
 const passes = [
   simplify,
+  shareBiasless,
   shareHalves,
   oneHot,
   joinSlices,

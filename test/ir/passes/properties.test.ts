@@ -12,6 +12,7 @@ import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../../src/ir/passes/one-hot.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
+import { shareBiasless } from '../../../src/ir/passes/share-biasless.js';
 import { shareHalves } from '../../../src/ir/passes/share-halves.js';
 import { simplify } from '../../../src/ir/passes/simplify.js';
 import { print } from '../../../src/ir/print.js';
@@ -36,6 +37,7 @@ function agree(a: number, b: number, tolerance: number): boolean {
 
 const passes = [
   { pass: simplify, tolerance: 0 },
+  { pass: shareBiasless, tolerance: 0 },
   { pass: shareHalves, tolerance: 1e-12 },
   { pass: oneHot, tolerance: 1e-12 },
   { pass: joinSlices, tolerance: 1e-12 },

@@ -6,46 +6,12 @@ import { Arithmetic } from '../../../src/ir/arithmetic.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { evaluate } from '../../../src/ir/evaluate.js';
 import { forward } from '../../../src/ir/forward.js';
-import type { Attrs, Graph, Name } from '../../../src/ir/graph.js';
+import type { Graph, Name } from '../../../src/ir/graph.js';
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { runPasses } from '../../../src/ir/passes/pass.js';
 import { shareHalves } from '../../../src/ir/passes/share-halves.js';
-import type { Weights } from '../../../src/ir/tensor.js';
-import type { Shape, TensorType } from '../../../src/ir/type.js';
-import { expectClose, f32, inputsFor, noWeights, seedOf, uniform } from '../support.js';
-
-/** An affine op f(x; w, b) and the shapes of its operands. */
-interface Affine {
-  readonly op: string;
-  readonly attrs: Attrs;
-  readonly x: Shape;
-  readonly w: readonly number[];
-  readonly b: readonly number[];
-  readonly type?: TensorType;
-}
-
-const window = {
-  padding: [
-    [1, 1],
-    [0, 1],
-  ],
-  strides: [2, 1],
-} as const;
-
-const affineOps: readonly Affine[] = [
-  { op: 'einsum', attrs: { eq: 'bi,ij->bj' }, x: ['N', 5], w: [5, 4], b: [4] },
-  { op: 'einsum', attrs: { eq: 'bti,hij->bhtj' }, x: ['N', 2, 5], w: [3, 5, 4], b: [3, 4] },
-  { op: 'conv', attrs: window, x: ['N', 5, 4, 2], w: [3, 2, 2, 4], b: [4] },
-  { op: 'conv', attrs: { ...window, groups: 2 }, x: ['N', 5, 4, 4], w: [3, 2, 2, 6], b: [6] },
-  {
-    op: 'conv_transpose',
-    attrs: window,
-    x: ['N', 3, 4, 4],
-    w: [3, 2, 2, 4],
-    b: [2],
-    type: f32('N', 5, 4, 2),
-  },
-];
+import { expectClose, f32, inputsFor, noWeights, uniform } from '../support.js';
+import { type Affine, affineOps, weightsOf } from './affine-ops.js';
 
 interface Layer {
   readonly affine: Affine;
@@ -84,13 +50,6 @@ function graphOf({ affine, bias, bothSigns, halvesFirst }: Layer): Graph {
   const z = apply(x, w, ...b);
   return builder.finish({ z, ...(before ?? halves()) });
 }
-
-/** Of both signs. */
-const weightsOf = ({ w, b }: Affine): Weights =>
-  new Map([
-    ['w', uniform(w, seedOf('w'))],
-    ['b', uniform(b, seedOf('b'))],
-  ]);
 
 describe('shareHalves', () => {
   it('saves the whole of every affine op, and moves no value by more than rounding', () => {
