@@ -1,9 +1,10 @@
 // compile: a model in, an explainer out.
+
+import type { Interval } from '../ir/analyses/interval.js';
 import type { Name } from '../ir/graph.js';
 import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
-import type { Range } from '../rules/resolve.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
@@ -28,7 +29,7 @@ export interface ExplanationOptions {
   /** The layer that grad-cam looks at: a value or layer [N, height, width, channels]. Defaults to the last convolution. */
   readonly layer?: Name;
   /** The smallest and the largest value that an input can take, or lists with one number a channel: for zB. */
-  readonly range?: Range;
+  readonly range?: Interval;
 }
 
 export interface CompileOptions extends TraceOptions, ExplanationOptions {}

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
 import { Walker } from '../codegen/typescript/walk.js';
+import type { Interval } from '../ir/analyses/interval.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import type { PacedOptions } from '../ir/evaluate.js';
@@ -14,10 +15,11 @@ import type { TensorData } from '../ir/tensor.js';
 import { elementCount } from '../ir/type.js';
 import { type ExplanationRequest, relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
+import { leavesBounds } from '../rules/resolve.js';
 import { isSeedInput } from '../rules/seed.js';
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
-import { bindInputs, byName, type Inputs, notFinite, samplesOf } from './inputs.js';
+import { bindInputs, byName, expectInRange, type Inputs, notFinite, samplesOf } from './inputs.js';
 import { type Compiled, dialect, dialectWith, printStage, type StageName } from './pipeline.js';
 import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
@@ -183,6 +185,7 @@ export class Explainer {
     const seeds: Record<string, tf.Tensor>[] = [];
     try {
       bindInputs(this.inputs, given, feed);
+      if (this.boundsBy !== undefined) await expectInRange(this.inputs, feed, this.boundsBy);
       const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
       for (const [index, kind] of kinds.entries()) {
         const { graph } = this.runner(kind).compiled.program;
@@ -229,6 +232,11 @@ export class Explainer {
     } finally {
       tf.dispose(feed);
     }
+  }
+
+  /** The range of the input, where a rule relies on it. */
+  private get boundsBy(): Interval | undefined {
+    return this.compiled.chosen.some(({ line }) => leavesBounds(line)) ? this.request.range : undefined;
   }
 
   /** Frees the weights on the backend. The stages stay readable. */

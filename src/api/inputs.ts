@@ -1,5 +1,6 @@
 // Inputs of an explainer: tensors and plain numbers, checked and put on the current tfjs backend.
 import * as tf from '@tensorflow/tfjs';
+import type { Bound, Interval } from '../ir/analyses/interval.js';
 import { RelcError } from '../ir/error.js';
 import type { Node } from '../ir/graph.js';
 import { sizeOf } from '../ir/tensor.js';
@@ -87,6 +88,37 @@ export function bindInputs(
       throw new RelcError(
         'RELC4002',
         `input ${node.name} holds ${samples} samples, the one before it ${first}`,
+      );
+    }
+  }
+}
+
+/** Values outside of the range by more than this share of it are no rounding. */
+const roundingOfRange = 1e-3;
+
+/**
+ * Holds inputs to the range that zB was told: outside of it, it divides by what is no sum of shares.
+ * @throws RelcError RELC4002 naming the first element outside
+ */
+export async function expectInRange(
+  nodes: readonly Node[],
+  feed: Readonly<Record<string, tf.Tensor>>,
+  [low, high]: Interval,
+): Promise<void> {
+  const of = (bound: Bound, channel: number) =>
+    typeof bound === 'number' ? bound : bound[channel % bound.length]!;
+  for (const { name, type } of nodes) {
+    if (type.dtype !== 'f32') continue;
+    const channels = (type.shape.at(-1) ?? 1) as number;
+    const data = await feed[name]!.data();
+    for (const [index, value] of data.entries()) {
+      const [least, most] = [of(low, index % channels), of(high, index % channels)];
+      const slack = roundingOfRange * (most - least);
+      if (value >= least - slack && value <= most + slack) continue;
+      throw new RelcError(
+        'RELC4002',
+        `input ${name} holds ${value} at element ${index}, outside of the range [${least}, ${most}] that zB was told`,
+        'state the range that inputs really have, with the option range (--range), noise included',
       );
     }
   }

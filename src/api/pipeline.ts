@@ -99,7 +99,10 @@ export function compileExplanation(
   const { rules = ruleTable } = request;
   const ops = dialectWith(rules);
   const all = new Map(stages);
-  const { graph, chosen, explained, flow, notes } = explain(program.graph, ops, request);
+  const { graph, chosen, explained, flow, notes } = explain(program.graph, ops, {
+    ...request,
+    weights: program.weights,
+  });
   all.set('relevance', graph);
   const passes = afterRelevance(rules);
   const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {

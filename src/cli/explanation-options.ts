@@ -2,10 +2,10 @@
 import { dirname, join } from 'node:path';
 import type { ExplanationOptions } from '../api/compile.js';
 import type { Manifest } from '../codegen/manifest.js';
+import type { Interval } from '../ir/analyses/interval.js';
 import { RelcError } from '../ir/error.js';
 import { stated } from '../ir/stated.js';
 import { defaultRules, type Seed, seeds } from '../rules/presets.js';
-import type { Range } from '../rules/resolve.js';
 import type { Arguments, Option } from './arguments.js';
 import { isArrayFile, parsePair, parseScale } from './input.js';
 import { isRulesFile, type OpenedRules, openRules } from './rules-module.js';
@@ -50,7 +50,7 @@ function seedOf(given: Arguments): Seed | undefined {
 }
 
 /** The values of pixels 0 and 255, the smaller first. */
-function rangeOfPixels([factor, offset]: readonly [number, number]): Range {
+function rangeOfPixels([factor, offset]: readonly [number, number]): Interval {
   const [black, white] = [offset, 255 * factor + offset];
   return [Math.min(black, white), Math.max(black, white)];
 }

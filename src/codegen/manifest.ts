@@ -1,8 +1,6 @@
 // The manifest `relc.json`: what a model or an emitted explainer says of itself, read and written by all who need it.
+import type { Interval } from '../ir/analyses/interval.js';
 import { RelcError } from '../ir/error.js';
-
-/** A number for all channels, or one for each. */
-type Bound = number | readonly number[];
 
 export interface Manifest {
   /** Height and width of the pictures that the model takes. */
@@ -14,7 +12,7 @@ export interface Manifest {
   /** The preset to explain with; of emitted explainers the name of their composite. */
   readonly rules?: string;
   /** The smallest and the largest value of the input, or lists with one number a channel; by default from `scale`. */
-  readonly range?: readonly [low: Bound, high: Bound];
+  readonly range?: Interval;
   /** Shapes of the inputs, batch first. */
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
   /** What relevance starts as. */

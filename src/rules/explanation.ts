@@ -1,16 +1,18 @@
 // An explanation as one graph: the forward model, the target, the seed, and the relevance of the inputs.
+import { type Interval, intervalOf } from '../ir/analyses/interval.js';
 import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
 import { nearNames } from '../ir/near-names.js';
+import type { Weights } from '../ir/tensor.js';
 import { printType } from '../ir/type.js';
 import type { Flow } from './account.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
 import { type Preset, prefixes, type Seed } from './presets.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
-import { type Range, resolved, withRange } from './resolve.js';
+import { boundedParams, expectRange, resolved } from './resolve.js';
 import { type RuleTable, ruleTable } from './rules.js';
 import { addSeed } from './seed.js';
 
@@ -25,7 +27,9 @@ export interface ExplanationRequest {
   /** The layer that grad-cam looks at; the last convolution if left out. */
   readonly layer?: Name;
   /** The smallest and the largest value that an input can take: for zB. */
-  readonly range?: Range;
+  readonly range?: Interval;
+  /** Those of the graph: what preprocessing makes of the range may depend on them. */
+  readonly weights?: Weights;
   /** Defaults to relc's own rules. */
   readonly rules?: RuleTable;
 }
@@ -150,6 +154,9 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   if (type.dtype !== 'f32') {
     throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
   }
+  const composite = resolved(preset.composite, rules);
+  expectRange(composite, request.range);
+  const boundsOf = (value: Name) => boundsAt(graph, value, request);
   const inputs = explainedValues(graph, notes);
   const explained = wantedValues(graph, request, { inputs, end: z });
   const builder = GraphBuilder.extending(graph, dialect);
@@ -160,7 +167,8 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const seed = addSeed(k, z, { seed: request.seed ?? preset.seed, quantity, name });
   const result = relevance(builder, {
     prefix: prefixes[quantity],
-    composite: withRange(resolved(preset.composite, rules), request.range),
+    composite,
+    paramsFor: (line, node) => boundedParams(line, node, boundsOf),
     seed: { value: z, relevance: seed.relevance },
     wrt: [...explained.values()],
     inputs: [...inputs.values()],
@@ -198,6 +206,15 @@ function reached(explained: ReadonlyMap<string, Name>, { relevanceOf }: Relevanc
       return found === undefined ? [] : [[asked, { value, relevance: found }] as const];
     }),
   );
+}
+
+/** The interval of a value that inputs of the stated range lead to. */
+function boundsAt(
+  graph: Graph,
+  value: Name,
+  { range, weights = new Map() }: ExplanationRequest,
+): Interval | undefined {
+  return range && intervalOf(graph, value, range, weights);
 }
 
 function resultOf(

@@ -3,7 +3,7 @@ import { preprocessedValues } from '../ir/analyses/preprocessed.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
-import { activeValues, type Name, type Node, printLoc } from '../ir/graph.js';
+import { type Attrs, activeValues, type Name, type Node, printLoc } from '../ir/graph.js';
 import { printType } from '../ir/type.js';
 import {
   type Composite,
@@ -30,6 +30,8 @@ export interface RelevanceRequest {
   readonly inputs?: readonly Name[];
   /** Defaults to relc's own rules. */
   readonly rules?: RuleTable;
+  /** The parameters of the rule that a line gives to a node; those of the line if left out. */
+  readonly paramsFor?: (line: CompositeLine, node: Node) => Attrs;
 }
 
 /** Which line of the composite chose the rule of a node. */
@@ -180,6 +182,7 @@ function expectedParts(
  */
 export function relevance(builder: GraphBuilder, request: RelevanceRequest): RelevanceResult {
   const nodes = new Map(builder.nodes);
+  const { paramsFor } = request;
   const table: RuleTable = request.rules ?? ruleTable;
   const composite = resolved(request.composite, table);
   const around = surroundingsOf(nodes, request.inputs ?? request.wrt, request.seed.value);
@@ -200,7 +203,7 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
     chosen.push({ node: name, line });
     for (const operand of operands) checkSuited(node, operand, line, table);
     for (const operand of receiving(builder, node, operands, table[line[2].rule]!)) {
-      parts.give(node.args[operand]!, applyRule(builder, node, operand, total, line, parts));
+      parts.give(node.args[operand]!, applyRule(builder, node, { operand, total, line, parts, paramsFor }));
     }
   }
   return { relevanceOf, chosen: chosen.reverse() };
@@ -222,18 +225,25 @@ function backwards(nodes: ReadonlyMap<Name, Node>): (a: Name, b: Name) => number
   return (a, b) => position.get(b)! - position.get(a)!;
 }
 
+/** A rule handed to one operand. */
+interface RuleApplication {
+  readonly operand: number;
+  /** R at the node. */
+  readonly total: Name;
+  readonly line: CompositeLine;
+  readonly parts: Parts;
+  readonly paramsFor: RelevanceRequest['paramsFor'];
+}
+
 function applyRule(
   builder: GraphBuilder,
   node: Node,
-  operand: number,
-  total: Name,
-  line: CompositeLine,
-  parts: Parts,
+  { operand, total, line, parts, paramsFor }: RuleApplication,
 ): Name {
-  const [, , choice] = line;
+  const [, , { rule, params }] = line;
   builder.loc = node.loc;
-  return builder.add(`${rulePrefix}${choice.rule}`, [...node.args, node.name, total], {
-    attrs: { ...choice.params, of: node.op, to: operand },
+  return builder.add(`${rulePrefix}${rule}`, [...node.args, node.name, total], {
+    attrs: { ...(paramsFor?.(line, node) ?? params), of: node.op, to: operand },
     name: parts.nameFor(node.args[operand]!, node.name),
   });
 }

@@ -1,6 +1,9 @@
 // Resolution: the rules that a composite names, found in a table, with every parameter stated.
+
+import type { Interval } from '../ir/analyses/interval.js';
 import { checkAttrs, OpProblem } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
+import type { Attrs, Name, Node } from '../ir/graph.js';
 import type { Composite, CompositeLine } from './composite.js';
 import { checkParams } from './dialect.js';
 import { plainName, type RuleTable, ruleNamed } from './rules.js';
@@ -52,24 +55,40 @@ export function resolved(composite: Composite, table: RuleTable): Composite {
   return composite.map((line) => resolvedLine(line, table));
 }
 
-/** Bounds of an input: numbers, or one a channel. */
-export type Range = readonly [low: number | readonly number[], high: number | readonly number[]];
+/** Whether a line leaves the bounds of zB to the range of the input. */
+export function leavesBounds([, , { rule, params = {} }]: CompositeLine): boolean {
+  return rule === 'zBox' && (params.low === undefined || params.high === undefined);
+}
+
+/** @throws RelcError RELC3004 where a line leaves the bounds of zB to an input of unknown range */
+export function expectRange(composite: Composite, range: Interval | undefined): void {
+  const line = composite.find(leavesBounds);
+  if (line === undefined || range !== undefined) return;
+  throw new RelcError(
+    'RELC3004',
+    `line '${line[0]}' of the composite: zBox has to know the smallest and the largest value of the input`,
+    'pass range: [low, high], such as [0, 1]; on the command line --range 0,1, or state how pixels enter with --scale',
+  );
+}
 
 /**
- * The composite with the bounds of zB stated, where its lines leave them to the input.
- * @throws RelcError RELC3004 where they are left to an input of unknown range
+ * The parameters of a line's rule with the bounds of zB, where the line leaves them open: those of the ruled node's operand.
+ * @param boundsOf  the interval of a value, undefined where nothing is known of it
+ * @throws RelcError RELC3004 where they are not known
  */
-export function withRange(composite: Composite, range: Range | undefined): Composite {
-  return composite.map((line): CompositeLine => {
-    const [name, match, { rule, params = {} }] = line;
-    if (rule !== 'zBox' || (params.low !== undefined && params.high !== undefined)) return line;
-    if (range === undefined) {
-      throw new RelcError(
-        'RELC3004',
-        `line '${name}' of the composite: zBox has to know the smallest and the largest value of the input`,
-        'pass range: [low, high], such as [0, 1]; on the command line --range 0,1, or state how pixels enter with --scale',
-      );
-    }
-    return [name, match, { rule, params: { low: range[0], high: range[1], ...params } }];
-  });
+export function boundedParams(
+  line: CompositeLine,
+  node: Node,
+  boundsOf: (value: Name) => Interval | undefined,
+): Attrs {
+  const { params = {} } = line[2];
+  if (!leavesBounds(line)) return params;
+  const [x] = node.args as [Name];
+  const bounds = boundsOf(x);
+  if (bounds !== undefined) return { low: bounds[0], high: bounds[1], ...params };
+  throw new RelcError(
+    'RELC3004',
+    `line '${line[0]}' of the composite: the smallest and the largest value of %${x}, which %${node.name} = ${node.op} takes, do not follow from those of the input`,
+    'state low and high of zBox in the line, for that value',
+  );
 }

@@ -1,8 +1,10 @@
 // Resolution: rules and presets by any of their names, parameters by their defaults, what is refused, and zB's range.
 import { describe, expect, it } from 'vitest';
-import type { Composite, RuleChoice } from '../../src/rules/composite.js';
+import type { Interval } from '../../src/ir/analyses/interval.js';
+import type { Node } from '../../src/ir/graph.js';
+import type { Composite, CompositeLine, RuleChoice } from '../../src/rules/composite.js';
 import { presetNamed, presets } from '../../src/rules/presets.js';
-import { type Range, resolved, withRange } from '../../src/rules/resolve.js';
+import { boundedParams, expectRange, resolved } from '../../src/rules/resolve.js';
 import { ruleNamed, ruleTable } from '../../src/rules/rules.js';
 import { refusal } from './support.js';
 
@@ -96,17 +98,26 @@ describe('resolution', () => {
 });
 
 describe('the range of the input', () => {
-  const withBox = (params: RuleChoice['params'], range?: Range) => {
+  const node: Node = {
+    name: 'z',
+    op: 'conv',
+    args: ['x', 'w'],
+    attrs: {},
+    type: { dtype: 'f32', shape: ['N', 2, 2, 1] },
+    loc: {},
+  };
+  const withBox = (params: RuleChoice['params'], range?: Interval) => {
     const composite: Composite = [
       ['first', { first: true }, { rule: 'zBox', params: params! }],
       ['rest', {}, { rule: 'gradient', params: {} }],
     ];
-    return withRange(composite, range).map(([, , choice]) => choice.params);
+    expectRange(composite, range);
+    return composite.map((line) => boundedParams(line, node, () => range));
   };
 
   it('is stated where a line leaves it to the input, one number or one a channel', () => {
     expect(withBox({ eps: 1 }, [0, 1])).toEqual([{ eps: 1, low: 0, high: 1 }, {}]);
-    const byChannel: Range = [
+    const byChannel: Interval = [
       [-1, -2],
       [1, 2],
     ];
@@ -144,10 +155,19 @@ describe('the range of the input', () => {
     expect(withBox({ low: 0, high: 0 })[0]).toEqual({ low: 0, high: 0 });
   });
 
+  it('RELC3004 where nothing is known of what the layer takes', () => {
+    const line: CompositeLine = ['first', {}, { rule: 'zBox' }];
+    const error = refusal(() => boundedParams(line, node, () => undefined));
+    expect([error.code, error.detail]).toEqual([
+      'RELC3004',
+      "line 'first' of the composite: the smallest and the largest value of %x, which %z = conv takes, do not follow from those of the input",
+    ]);
+  });
+
   it('is asked of no other rule', () => {
     for (const preset of presets.values()) {
       if (preset.name === 'epsilon-gamma-box') continue;
-      expect(withRange(preset.composite, undefined)).toEqual(preset.composite);
+      expect(() => expectRange(preset.composite, undefined)).not.toThrow();
     }
   });
 });

@@ -5,7 +5,7 @@ import { type Name, type Node, nodeOf } from '../graph.js';
 import type { TensorData, Weights } from '../tensor.js';
 
 /** The nodes that `name` is computed from, itself included, operands first. */
-function coneOf(nodes: ReadonlyMap<Name, Node>, name: Name): ReadonlyMap<Name, Node> {
+export function coneOf(nodes: ReadonlyMap<Name, Node>, name: Name): ReadonlyMap<Name, Node> {
   const cone = new Map<Name, Node>();
   const pending = [name];
   for (let next = pending.at(-1); next !== undefined; next = pending.at(-1)) {
