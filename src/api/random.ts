@@ -1,7 +1,7 @@
 // Seeded random numbers: the same ones for the same seed, on every machine.
 
 /** Numbers in [0, 1): the generator mulberry32, with 32 bits of state. */
-function uniforms(seed: number): () => number {
+export function uniforms(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
 import { expect } from 'vitest';
 import { dialect } from '../../src/api/pipeline.js';
+import { uniforms as sequence } from '../../src/api/random.js';
 import { tfjsPasses } from '../../src/codegen/typescript/lower.js';
 import { type Plan, planFor } from '../../src/codegen/typescript/plan.js';
 import { toTfjs, Walker } from '../../src/codegen/typescript/walk.js';
@@ -14,24 +15,14 @@ import { type Program, runPasses } from '../../src/ir/passes/pass.js';
 import { sizeOf, type TensorData, tensor, type Weights } from '../../src/ir/tensor.js';
 import { bindShape, type Dtype } from '../../src/ir/type.js';
 
-export { dialect };
+/** The same numbers in [0, 1) for a seed, on every machine. */
+export { dialect, sequence };
 
 export const backends = ['cpu', 'wasm'] as const;
 export type Backend = (typeof backends)[number];
 
 export async function useBackend(backend: Backend): Promise<void> {
   if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} did not start`);
-}
-
-/** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
-export function sequence(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** How an input's elements are drawn from a number u in [0, 1). */

@@ -1,5 +1,7 @@
 // What the tests of the IR share: seeded tensors, one op applied to data, comparison that fails on NaN.
+
 import { expect } from 'vitest';
+import { uniforms as sequence } from '../../src/api/random.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { RelcError } from '../../src/ir/error.js';
 import { evaluateAll, type Inputs } from '../../src/ir/evaluate.js';
@@ -8,18 +10,10 @@ import { type Attrs, activeValues, type Graph, type Name } from '../../src/ir/gr
 import { type Precision, sizeOf, type TensorData, type Weights } from '../../src/ir/tensor.js';
 import { bindShape, type Shape, type TensorType } from '../../src/ir/type.js';
 
-export const noWeights: Weights = new Map();
+/** The same numbers in [0, 1) for a seed, on every machine. */
+export { sequence };
 
-/** The same numbers in [0, 1) for a seed, on every machine (mulberry32). */
-export function sequence(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export const noWeights: Weights = new Map();
 
 /** A seed for a name, so that data made up for it does not depend on what else there is. */
 export function seedOf(name: string): number {

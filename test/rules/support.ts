@@ -1,4 +1,5 @@
 // What the tests of the rules share: data, running relevance on a graph, comparing results.
+import { uniforms as sequence } from '../../src/api/random.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { mergeDialects } from '../../src/ir/dialect.js';
 import { RelcError } from '../../src/ir/error.js';
@@ -19,6 +20,9 @@ import { relevance } from '../../src/rules/relevance.js';
 import type { RuleName } from '../../src/rules/rules.js';
 import { targetInput } from '../../src/rules/seed.js';
 
+/** The same numbers in [0, 1) for a seed, on every machine. */
+export { sequence };
+
 export const dialect = mergeDialects(forward, ruleDialect);
 
 export const noWeights: Weights = new Map();
@@ -35,17 +39,6 @@ export function lower(graph: Graph): Graph {
 export function exact(shape: readonly number[], values: ArrayLike<number>): TensorData {
   if (values.length !== sizeOf(shape)) throw new Error(`${values.length} values for [${shape}]`);
   return { dtype: 'f32', shape, data: Float64Array.from(values) };
-}
-
-/** The same sequence of numbers in [0, 1) for a seed, on every machine (mulberry32). */
-export function sequence(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Fills a tensor from left to right. */
