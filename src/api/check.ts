@@ -27,8 +27,22 @@ export interface Run {
   readonly outputs: Readonly<Record<string, TensorData>>;
 }
 
+interface AccountProgram {
+  readonly account: Account;
+  readonly program: Program;
+}
+
+/** Made once for a compiled program, however many samples are checked. */
+const accountPrograms = new WeakMap<Compiled, AccountProgram>();
+
+function accountProgramOf(compiled: Compiled): AccountProgram {
+  const known = accountPrograms.get(compiled) ?? accountProgram(compiled);
+  accountPrograms.set(compiled, known);
+  return known;
+}
+
 /** The graph of the rule lines with its account, down to ops, and no more than the check reads. */
-function accountProgram({ stages, flow, rules, weights }: Compiled): { account: Account; program: Program } {
+function accountProgram({ stages, flow, rules, weights }: Compiled): AccountProgram {
   const ops: Dialect = dialectWith(rules);
   const account = addAccount(stages.get('specialize')!, ops, flow, rules);
   const wanted = (key: string) => key.startsWith(accountKey) || key.startsWith(relevanceKey(''));
@@ -100,7 +114,7 @@ export async function checkConservation(
   run: Run,
   { rules, seed, ...paced }: { rules: string; seed: Seed } & PacedOptions,
 ): Promise<ConservationReport> {
-  const { account, program } = accountProgram(compiled);
+  const { account, program } = accountProgramOf(compiled);
   const inputs = { ...run.inputs, ...chosenClasses(run.outputs) };
   const ops = dialectWith(compiled.rules);
   const { graph, weights } = program;

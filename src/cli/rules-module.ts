@@ -14,8 +14,8 @@ export const isRulesFile = (rules: string) => /\.(m?js|json)$/.test(rules);
 const isModule = (rules: string) => /\.m?js$/.test(rules);
 
 /**
- * What --rules names. A JSON file holds a composite, or a preset as plain data. A module's default export is a composite, a preset or a preset's name; its export `customRules`
- * holds the rules that the composite names.
+ * What --rules names. A JSON file holds a composite, or a preset as plain data. A module's default export is a
+ * composite, a preset or a preset's name; its export `customRules` holds the rules that the composite names.
  * @throws RelcError RELC5002 (no such file, or it could not be imported), RELC3007 (it holds no rules, or wrong ones)
  */
 export async function openRules(rules: string): Promise<OpenedRules> {

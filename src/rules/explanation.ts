@@ -12,7 +12,7 @@ import type { Flow } from './account.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
 import { type Preset, prefixes, type Seed } from './presets.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
-import { boundedParams, expectRange, resolved } from './resolve.js';
+import { boundedParams } from './resolve.js';
 import { type RuleTable, ruleTable } from './rules.js';
 import { addSeed } from './seed.js';
 
@@ -154,9 +154,8 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   if (type.dtype !== 'f32') {
     throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
   }
-  const composite = resolved(preset.composite, rules);
-  expectRange(composite, request.range);
-  const boundsOf = (value: Name) => boundsAt(graph, value, request);
+  const { range, weights = new Map() } = request;
+  const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
   const inputs = explainedValues(graph, notes);
   const explained = wantedValues(graph, request, { inputs, end: z });
   const builder = GraphBuilder.extending(graph, dialect);
@@ -167,8 +166,8 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const seed = addSeed(k, z, { seed: request.seed ?? preset.seed, quantity, name });
   const result = relevance(builder, {
     prefix: prefixes[quantity],
-    composite,
-    paramsFor: (line, node) => boundedParams(line, node, boundsOf),
+    composite: preset.composite,
+    paramsFor: (line, node) => boundedParams(line, node, known),
     seed: { value: z, relevance: seed.relevance },
     wrt: [...explained.values()],
     inputs: [...inputs.values()],
@@ -206,15 +205,6 @@ function reached(explained: ReadonlyMap<string, Name>, { relevanceOf }: Relevanc
       return found === undefined ? [] : [[asked, { value, relevance: found }] as const];
     }),
   );
-}
-
-/** The interval of a value that inputs of the stated range lead to. */
-function boundsAt(
-  graph: Graph,
-  value: Name,
-  { range, weights = new Map() }: ExplanationRequest,
-): Interval | undefined {
-  return range && intervalOf(graph, value, range, weights);
 }
 
 function resultOf(

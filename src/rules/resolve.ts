@@ -60,35 +60,35 @@ export function leavesBounds([, , { rule, params = {} }]: CompositeLine): boolea
   return rule === 'zBox' && (params.low === undefined || params.high === undefined);
 }
 
-/** @throws RelcError RELC3004 where a line leaves the bounds of zB to an input of unknown range */
-export function expectRange(composite: Composite, range: Interval | undefined): void {
-  const line = composite.find(leavesBounds);
-  if (line === undefined || range !== undefined) return;
-  throw new RelcError(
-    'RELC3004',
-    `line '${line[0]}' of the composite: zBox has to know the smallest and the largest value of the input`,
-    'pass range: [low, high], such as [0, 1]; on the command line --range 0,1, or state how pixels enter with --scale',
-  );
+/** What is known of the input, and of what is made of it. */
+export interface KnownRange {
+  /** The smallest and the largest value of the input. */
+  readonly range: Interval | undefined;
+  /** Those of a value, undefined where they do not follow. */
+  readonly boundsOf: (value: Name, range: Interval) => Interval | undefined;
 }
 
 /**
- * The parameters of a line's rule with the bounds of zB, where the line leaves them open: those of the ruled node's operand.
- * @param boundsOf  the interval of a value, undefined where nothing is known of it
+ * The parameters of a line's rule with the bounds of zB, where the line leaves them open: those of the ruled node's
+ * operand.
  * @throws RelcError RELC3004 where they are not known
  */
-export function boundedParams(
-  line: CompositeLine,
-  node: Node,
-  boundsOf: (value: Name) => Interval | undefined,
-): Attrs {
-  const { params = {} } = line[2];
+export function boundedParams(line: CompositeLine, node: Node, { range, boundsOf }: KnownRange): Attrs {
+  const [name, , { params = {} }] = line;
   if (!leavesBounds(line)) return params;
+  if (range === undefined) {
+    throw new RelcError(
+      'RELC3004',
+      `line '${name}' of the composite: zBox on %${node.name} = ${node.op} has to know the smallest and the largest value of the input`,
+      'pass range: [low, high], such as [0, 1]; on the command line --range 0,1, or state how pixels enter with --scale',
+    );
+  }
   const [x] = node.args as [Name];
-  const bounds = boundsOf(x);
+  const bounds = boundsOf(x, range);
   if (bounds !== undefined) return { low: bounds[0], high: bounds[1], ...params };
   throw new RelcError(
     'RELC3004',
-    `line '${line[0]}' of the composite: the smallest and the largest value of %${x}, which %${node.name} = ${node.op} takes, do not follow from those of the input`,
+    `line '${name}' of the composite: the smallest and the largest value of %${x}, which %${node.name} = ${node.op} takes, do not follow from those of the input`,
     'state low and high of zBox in the line, for that value',
   );
 }

@@ -4,29 +4,28 @@ import type { Dialect } from '../ir/dialect.js';
 import { type Graph, type Name, type Node, nodeOf } from '../ir/graph.js';
 import { graphPass } from '../ir/passes/pass.js';
 import { vanishingRelevances } from './analyses/vanishing.js';
-import { isRuleLine, ruleLineOf, rulePrefix } from './dialect.js';
+import { isRuleLine, ruleLineOf } from './dialect.js';
 import { contributing } from './formulas/linear.js';
 
-/** Rules that split x by sign: where x ≥ 0 its negative half is zero, and so are the contractions it feeds. */
-const splitting: ReadonlySet<string> = new Set(
-  ['zPlus', 'alphaBeta', 'gamma', 'chefer.conv'].map((rule) => `${rulePrefix}${rule}`),
-);
-
-/** Rules with a branch for z ≤ 0: it receives nothing where R vanishes there. */
-const branching: ReadonlySet<string> = new Set([`${rulePrefix}gamma`]);
+/**
+ * Rules that split x by sign ask by an attribute whether it is `nonnegative`: its negative half is zero then, and so are
+ * the contractions it feeds. Rules with a branch for z ≤ 0 ask whether R is `vanishing` there.
+ */
+const asks = (dialect: Dialect, { op }: Node, attr: 'nonnegative' | 'vanishing'): boolean =>
+  dialect[op]?.attrs?.[attr] !== undefined;
 
 export function specializeRules(graph: Graph, dialect: Dialect): Graph {
   const nonnegative = nonnegativeValues(graph, dialect);
   const vanishing = vanishingRelevances(graph, nonnegative);
   const known = (node: Node) => {
     const { z, relevance } = ruleLineOf(node);
-    const splits = splitting.has(node.op);
+    const splits = asks(dialect, node, 'nonnegative');
     const inputs: readonly Name[] = splits
       ? contributing(nodeOf(graph, z)).map((slot) => node.args[slot]!)
       : [];
     return {
       ...(splits && inputs.every((input) => nonnegative.has(input)) ? { nonnegative: true } : {}),
-      ...(branching.has(node.op) && vanishing.has(relevance) ? { vanishing: true } : {}),
+      ...(asks(dialect, node, 'vanishing') && vanishing.has(relevance) ? { vanishing: true } : {}),
     };
   };
   const nodes = new Map<string, Node>();

@@ -56,6 +56,10 @@ describe('the range of the input', () => {
     await expect(explainer.explain(within)).rejects.toThrow(
       /RELC4002: input x holds 1\.5 at element 5, outside of the range \[0, 1\] that zB was told\n.*--range/,
     );
+    within[5] = -0.25;
+    await expect(explainer.explain(within)).rejects.toThrow(
+      /holds -0\.25 at element 5, outside of the range/,
+    );
     within[5] = Number.NaN;
     await expect(explainer.explain(tf.tensor(within, [1, 8, 8, 3]))).rejects.toThrow(
       /RELC4002: input x holds NaN/,
@@ -80,6 +84,27 @@ describe('the range of the input', () => {
     });
     await expect(explainer.explain(pixels)).resolves.toBeDefined();
     explainer.dispose();
+  });
+
+  it('RELC3004: a number for each of another number of channels', async () => {
+    await expect(boxed(network, [[0, 0], 1])).rejects.toThrow(
+      /RELC3004: the range has 2 numbers for the 3 channels of input %x/,
+    );
+  });
+
+  it('is asked for at the layer that zB is used on, and by no model without one', async () => {
+    const { range: _none, ...options } = {
+      input: [1, 8, 8, 3],
+      params,
+      rules: 'epsilon-gamma-box',
+      range: 0,
+    };
+    await expect(compile(network as ModelFunction, options)).rejects.toThrow(
+      /RELC3004: line 'first convolution' of the composite: zBox on %\S+ = conv has to know/,
+    );
+    const dense = (x: tf.Tensor, own: Params) =>
+      tf.matMul(tf.reshape(x, [-1, 192]), tf.slice(own.dense, [0, 0], [192, 3]) as tf.Tensor2D);
+    (await compile(dense as ModelFunction, options)).dispose();
   });
 
   it('RELC3004: a layer behind an op whose bounds do not follow from it', async () => {

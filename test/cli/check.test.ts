@@ -84,6 +84,12 @@ describe('relc check', () => {
     expect([given.code, given.out.split('\n')[0]]).toEqual([0, 'class 1: the seed = 3, seed tensor']);
   });
 
+  it('accounts for one class', async () => {
+    const { code, err } = await relc('check', net, numbers, '--rules', 'epsilon', '--class', '0,1');
+    expect(code).toBe(2);
+    expect(err).toContain('RELC5001: --class names 2 classes, and a check accounts for one');
+  });
+
   it('prints the whole report as JSON', async () => {
     const { code, out } = await relc('check', model, picture, '--json');
     expect(code).toBe(0);

@@ -98,6 +98,25 @@ describe.each(['epsilon-plus', 'gradient'])('a run of %s that is divided', (rule
   });
 });
 
+it('is divided anew for other inputs that vary', () => {
+  const { graph } = graphOf(
+    { a: 'in f32[N,2]', b: 'in f32[N,2]' },
+    '%s = exp(%a) : f32[N,2]',
+    '%z = add(%s, %b) : f32[N,2]',
+  );
+  const walker = new Walker(planFor(graph, dialect), new Map());
+  const of = (value: number) => tf.fill([1, 2], value);
+  const sums = (fixed: string, varied: string) =>
+    walker
+      .runEach({ [fixed]: of(0) }, [{ [varied]: of(0) }, { [varied]: of(1) }])
+      .map((outputs) => Object.values(outputs)[0]!.dataSync()[0]!);
+  expect(sums('a', 'b')).toEqual([1, 2]);
+  const [zero, one] = sums('b', 'a');
+  expect([zero, one! - Math.E < 1e-6]).toEqual([1, true]);
+  expect(one).toBeGreaterThan(2.7);
+  walker.dispose();
+});
+
 it('keeps flipped kernels and halves of kernels, computed from the weights once', async () => {
   const plan = planOf(await explanationOf('epsilon-plus'));
   const ops = new Set(plan.load.map(({ node }) => node.op));

@@ -7,15 +7,15 @@ import { trace } from '../../api/model.js';
 import type { ExplainOptions } from '../../api/seed.js';
 import { RelcError } from '../../ir/error.js';
 import type { Program } from '../../ir/passes/pass.js';
-import { stated } from '../../ir/stated.js';
 import { presets } from '../../rules/presets.js';
-import type { Arguments, Command } from '../arguments.js';
+import { type Arguments, type Command, usageError } from '../arguments.js';
 import { printNodes, printRemarks, printTotals } from '../conservation-text.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { expectFile } from '../files.js';
-import { isArrayFile, openInput, parseScale, readNumbers, usualScale } from '../input.js';
-import { classNamed, labelOf, openLabels } from '../labels.js';
+import { isArrayFile, openInput, parseScale, usualScale } from '../input.js';
+import { labelOf, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
+import { requestOptions, requestsOf } from '../request.js';
 import { progressBar, Stopwatch, styled, type Terminal, table } from '../terminal.js';
 
 /** All that is the same for every preset. */
@@ -29,13 +29,11 @@ interface Subject {
   values(explainer: Explainer): Promise<Float32Array>;
 }
 
+/** @throws RelcError RELC5001 where several classes are named */
 async function requestOf(given: Arguments, labels: readonly string[]): Promise<ExplainOptions> {
-  const [wanted, against, seed] = ['class', 'against', 'seed'].map((name) => given.text(name));
-  return stated({
-    target: wanted === undefined ? undefined : classNamed(wanted, labels),
-    against: against === undefined ? undefined : classNamed(against, labels),
-    seed: seed !== undefined && isArrayFile(seed) ? await readNumbers(seed) : undefined,
-  });
+  const [request, ...others] = await requestsOf(given, labels);
+  if (others.length === 0) return request!;
+  throw usageError(`--class names ${others.length + 1} classes, and a check accounts for one`, checkCommand);
 }
 
 async function open(given: Arguments): Promise<Subject> {
@@ -175,19 +173,8 @@ command with exit code 3.`,
       ...explanationOptions.rules,
       help: `${explanationOptions.rules.help};\nall checks every preset`,
     },
-    class: {
-      type: 'string',
-      short: 'c',
-      value: 'N|LABEL',
-      help: 'the class to explain (default: the top one)',
-    },
-    labels: { type: 'string', value: 'FILE', help: 'names of the classes, one a line or a JSON list' },
-    scale: { type: 'string', value: 'A,B', help: 'a pixel p of 0..255 enters as p·A + B (default 1/255,0)' },
-    against: {
-      type: 'string',
-      value: 'N|LABEL',
-      help: 'the class of a contrast (default: the strongest other one)',
-    },
+    ...requestOptions,
+    class: { ...requestOptions.class, help: 'the class to account for (default: the top one)' },
     all: { type: 'boolean', help: 'list every node, also where nothing is lost' },
     json: { type: 'boolean', help: 'print the whole report as JSON' },
   },

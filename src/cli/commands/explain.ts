@@ -10,10 +10,11 @@ import { type Arguments, type Command, usageError } from '../arguments.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { expectFile } from '../files.js';
 import { saveFiles } from '../heatmaps.js';
-import { isArrayFile, type OpenedInput, openInput, parseScale, readNumbers, usualScale } from '../input.js';
-import { classesNamed, classNamed, openLabels } from '../labels.js';
+import { isArrayFile, type OpenedInput, openInput, parseScale, usualScale } from '../input.js';
+import { openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
 import { jsonReport, printReport } from '../report.js';
+import { requestOptions, requestsOf } from '../request.js';
 import type { Subject } from '../subject.js';
 import { progressBar, Stopwatch, type Terminal } from '../terminal.js';
 
@@ -37,17 +38,6 @@ function methodOf(given: Arguments): Method | undefined {
     return method as Method | undefined;
   }
   throw refuse(`--method ${method} is unknown; methods: ${methods.join(', ')}`);
-}
-
-/** What is asked of the explainer, a request for each class. */
-async function requestsOf(given: Arguments, labels: readonly string[]): Promise<ExplainOptions[]> {
-  const [classes, against, seed] = ['class', 'against', 'seed'].map((name) => given.text(name));
-  const shared: ExplainOptions = stated({
-    against: against === undefined ? undefined : classNamed(against, labels),
-    seed: seed !== undefined && isArrayFile(seed) ? await readNumbers(seed) : (seed as Seed | undefined),
-  });
-  const targets = classes === undefined ? [undefined] : classesNamed(classes, labels);
-  return targets.map((target) => ({ ...shared, ...stated({ target }) }));
 }
 
 /** Runs the explainer, or a driver of it, for each request. */
@@ -135,35 +125,14 @@ What is explained: the top class, or --class, also several side by side. --again
 class and not for another one. Relevance starts at the scores before a final softmax: at the class's score (logit),
 at 1 (one), at all scores (outputs), at the difference of two (contrast), or at numbers of your own.`,
   options: {
-    class: {
-      type: 'string',
-      short: 'c',
-      value: 'N|LABEL',
-      help: 'the class to explain, or several: roses,daisy (default: the top one)',
-    },
-    against: {
-      type: 'string',
-      value: 'N|LABEL',
-      help: 'the class to compare with; --seed contrast alone takes the strongest other one',
-    },
     ...explanationOptions,
-    seed: {
-      ...explanationOptions.seed,
-      value: 'SEED|FILE',
-      help: 'what relevance starts as: logit, one, outputs, contrast, or a .npy or .json\nof the shape of the scores (default: as the preset says)',
-    },
+    ...requestOptions,
     method: {
       type: 'string',
       value: 'NAME',
       help: `run the explainer many times: ${methods.join(' or ')}\n(rules gradient, if none are named)`,
     },
     samples: { type: 'string', value: 'N', help: 'how many times (default 20)' },
-    labels: { type: 'string', value: 'FILE', help: 'names of the classes, one a line or a JSON list' },
-    scale: {
-      type: 'string',
-      value: 'A,B',
-      help: 'a pixel p of 0..255 enters as p·A + B (default 1/255,0);\nfor example --scale 1/127.5,-1',
-    },
     out: { type: 'string', short: 'o', value: 'FILE', help: 'where the heatmap goes (default heat.png)' },
     'save-relevance': {
       type: 'string',

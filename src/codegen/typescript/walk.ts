@@ -5,7 +5,7 @@ import type { Attr, Name } from '../../ir/graph.js';
 import type { Expression } from '../../ir/spelling.js';
 import type { TensorData, Weights } from '../../ir/tensor.js';
 import { batchMultiple, bindShape } from '../../ir/type.js';
-import { divideRun, type Plan, type Statement } from './plan.js';
+import { type DividedRun, divideRun, type Plan, type Statement } from './plan.js';
 import * as runtime from './runtime.js';
 
 type Callable = (...args: unknown[]) => tf.Tensor;
@@ -39,6 +39,8 @@ export function toTfjs(data: TensorData): tf.Tensor {
 /** A plan with its weights loaded on the current tfjs backend. */
 export class Walker {
   private readonly constants = new Map<Name, tf.Tensor>();
+  /** Divided runs by the inputs that vary. */
+  private readonly divided = new Map<string, DividedRun>();
 
   constructor(
     private readonly plan: Plan,
@@ -68,7 +70,7 @@ export class Walker {
     varied: readonly Readonly<Record<Name, tf.Tensor>>[],
   ): Record<string, tf.Tensor>[] {
     if (varied.length === 1) return [this.run({ ...inputs, ...varied[0] })];
-    const { once, each } = divideRun(this.plan, new Set(Object.keys(varied[0]!)));
+    const { once, each } = this.dividedBy(Object.keys(varied[0]!));
     return tf.tidy(() => {
       const batch = this.batchOf({ ...inputs, ...varied[0] });
       const shared = this.valuesWith(inputs);
@@ -82,6 +84,13 @@ export class Walker {
   dispose(): void {
     for (const constant of this.constants.values()) constant.dispose();
     this.constants.clear();
+  }
+
+  private dividedBy(names: readonly Name[]): DividedRun {
+    const key = names.join();
+    const known = this.divided.get(key) ?? divideRun(this.plan, new Set(names));
+    this.divided.set(key, known);
+    return known;
   }
 
   private valuesWith(inputs: Readonly<Record<Name, tf.Tensor>>): Map<Name, tf.Tensor> {

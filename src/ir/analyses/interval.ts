@@ -1,4 +1,6 @@
 // Intervals: the smallest and the largest value that what is made of a bounded input can take, a channel each.
+
+import { RelcError } from '../error.js';
 import { evaluateAll } from '../evaluate.js';
 import { forward } from '../forward.js';
 import { activeValues, type Graph, type Name, type Node } from '../graph.js';
@@ -47,11 +49,19 @@ function isOrdered(a: TensorData, b: TensorData, groups: number): boolean {
   });
 }
 
-/** An input of one sample that is a bound throughout. */
-function filled(shape: readonly number[], bound: Bound): TensorData {
+/** An input of one sample that is a bound throughout. @throws RelcError RELC3004 where the channels are not as many */
+function filled(name: Name, shape: readonly number[], bound: Bound): TensorData {
+  const channels = shape.at(-1) ?? 1;
+  if (typeof bound !== 'number' && bound.length !== channels) {
+    throw new RelcError(
+      'RELC3004',
+      `the range has ${bound.length} numbers for the ${channels} channels of input %${name}`,
+      'state one number for all channels, or one for each',
+    );
+  }
   const size = shape.reduce((product, extent) => product * extent, 1);
   const data = Float64Array.from({ length: size }, (_, i) =>
-    typeof bound === 'number' ? bound : bound[i % bound.length]!,
+    typeof bound === 'number' ? bound : bound[i % channels]!,
   );
   return { dtype: 'f32', shape, data };
 }
@@ -83,6 +93,7 @@ function isMonotone({ op, args, type }: Node, active: ReadonlySet<Name>): boolea
 /**
  * The interval of a value whose inputs lie in `interval`, from the value at both ends: all ops on the way grow or fall with
  * each element of the input. Undefined where one does not, or where it is not known.
+ * @throws RelcError RELC3004 where a bound has not one number for each channel of an input
  */
 export function intervalOf(
   graph: Pick<Graph, 'nodes'>,
@@ -97,7 +108,7 @@ export function intervalOf(
   const inputs = way.filter(({ op }) => op === 'input');
   const cone = { name: value, nodes, outputs: {}, aliases: new Map() };
   const [atLow, atHigh] = interval.map((bound) => {
-    const given = inputs.map(({ name, type }) => [name, filled(bindShape(type.shape, 1), bound)]);
+    const given = inputs.map(({ name, type }) => [name, filled(name, bindShape(type.shape, 1), bound)]);
     return evaluateAll(cone, forward, Object.fromEntries(given), weights);
   });
   const at = (name: Name) => [atLow!.get(name)!, atHigh!.get(name)!] as const;

@@ -2,22 +2,22 @@
 import { forward } from '../../ir/forward.js';
 import { type Graph, type Name, type Node, nodeOf } from '../../ir/graph.js';
 import { isRuleLine, ruleLineOf, rulePrefix } from '../dialect.js';
+import type { RuleName } from '../rules.js';
 
 /** Rules whose result is x ⊙ something finite: 0 wherever x is 0. */
-const multiplying: ReadonlySet<string> = new Set(
-  [
-    'zero',
-    'epsilon',
-    'captum.gamma',
-    'captum.alpha1Beta0',
-    'alphaBeta',
-    'zPlus',
-    'gamma',
-    'norm',
-    'chefer.conv',
-    'chefer.add',
-  ].map((rule) => `${rulePrefix}${rule}`),
-);
+const multiplying: readonly RuleName[] = [
+  'zero',
+  'epsilon',
+  'captum.gamma',
+  'captum.alpha1Beta0',
+  'alphaBeta',
+  'zPlus',
+  'gamma',
+  'norm',
+  'chefer.conv',
+  'chefer.add',
+];
+const multiplies: ReadonlySet<string> = new Set(multiplying.map((rule) => `${rulePrefix}${rule}`));
 
 /** Activations that are 0 exactly where their input is not above 0, as max(x, 0). */
 function rectifies(node: Node): boolean {
@@ -36,7 +36,7 @@ export function vanishingRelevances(graph: Graph, nonnegative: ReadonlySet<Name>
   const vanishing = new Set<Name>();
   const lineVanishes = (node: Node): boolean => {
     const { z, relevance, operand, args } = ruleLineOf(node);
-    if (multiplying.has(node.op)) return nonnegative.has(args[operand]!);
+    if (multiplies.has(node.op)) return nonnegative.has(args[operand]!);
     const ruled = nodeOf(graph, z);
     const rule = node.op.slice(rulePrefix.length);
     if (rule === 'pass') return rectifies(ruled) && vanishing.has(relevance);

@@ -64,14 +64,18 @@ interface Box {
   readonly offset: Name;
 }
 
+/** b⁺ or b⁻; undefined without a bias. */
+function biasPart({ k, node }: Application, part: 'relu' | 'negative_part'): Name | undefined {
+  const bias = node.args[2];
+  return bias === undefined ? undefined : k.unary(part, bias);
+}
+
 function constantBox(site: Application): Box {
   const { k, node, attrs } = site;
   const [low, high] = [boundOf(site, 'low', attrs), boundOf(site, 'high', attrs)];
-  const bias = node.args[2];
-  const part = (op: string) => (bias === undefined ? undefined : k.unary(op, bias));
   const weights = weightsOf(site);
-  const below = onConstant(site, low, weights.plus as Name, part('relu'));
-  const above = onConstant(site, high, weights.minus as Name, part('negative_part'));
+  const below = onConstant(site, low, weights.plus as Name, biasPart(site, 'relu'));
+  const above = onConstant(site, high, weights.minus as Name, biasPart(site, 'negative_part'));
   const x = site.builder.typeOf(node.args[0]!);
   const spread = (bound: Name) =>
     isBatched(x)
@@ -90,11 +94,9 @@ function sampleBox(site: Application): Box {
   const x = node.args[0]!;
   const high = k.maxPerSample(x);
   const low = k.unary('neg', k.maxPerSample(k.unary('neg', x)));
-  const bias = node.args[2];
-  const part = (op: string) => (bias === undefined ? undefined : k.unary(op, bias));
   const weights = weightsOf(site);
-  const below = mapped(site, () => low, weights.plus, part('relu'))!;
-  const above = mapped(site, () => high, weights.minus, part('negative_part'))!;
+  const below = mapped(site, () => low, weights.plus, biasPart(site, 'relu'))!;
+  const above = mapped(site, () => high, weights.minus, biasPart(site, 'negative_part'))!;
   return { low, high, offset: k.add(below, above) };
 }
 
@@ -145,46 +147,42 @@ function squaredQuotient(site: Application, squared: Name): Quotient {
 
 const squaredWeight = ({ k, node }: Application) => k.unary('square', node.args[1]!);
 
+/** f_1ᵀ(s) of an einsum: s summed over the indices of the weight alone, and repeated along those it contracts. */
+function spreadOverIndices({ builder, k, node }: Expansion, s: Name): Name {
+  const { left, out, rightOnly } = parseEquation(node.attrs.eq as string);
+  const kept = [...out].filter((index) => !rightOnly.includes(index));
+  const axes = [...out].flatMap((index, axis) => (rightOnly.includes(index) ? [axis] : []));
+  const ordered = [...left].filter((index) => kept.includes(index));
+  const perm = ordered.map((index) => kept.indexOf(index));
+  const places = ordered.map((index) => left.indexOf(index));
+  return k.broadcast(k.transpose(k.sum(s, axes), perm), places, builder.typeOf(node.args[0]!));
+}
+
 /**
- * f_1ᵀ(s): every weight is 1, so that it is enough to sum s over the outputs that see the same inputs, to spread that
- * over the window by one channel a group, and to repeat it for every input channel.
+ * f_1ᵀ(s) of a convolution: s summed over the channels of each group, spread over the window by one channel a group, and
+ * repeated for every input channel.
  */
-function spreadEvenly(expansion: Expansion, s: Name): Name {
-  const { builder, k, node } = expansion;
+function spreadOverWindow({ builder, k, node }: Expansion, s: Name): Name {
   const x = builder.typeOf(node.args[0]!);
-  if (node.op === 'einsum') {
-    const { left, out, rightOnly } = parseEquation(node.attrs.eq as string);
-    const kept = [...out].filter((index) => !rightOnly.includes(index));
-    const axes = [...out].flatMap((index, axis) => (rightOnly.includes(index) ? [axis] : []));
-    const sums = k.sum(s, axes);
-    const ordered = [...left].filter((index) => kept.includes(index));
-    const arranged = k.transpose(
-      sums,
-      ordered.map((index) => kept.indexOf(index)),
-    );
-    return k.broadcast(
-      arranged,
-      ordered.map((index) => left.indexOf(index)),
-      x,
-    );
-  }
   const groups = groupsOf(node.attrs);
-  const kernel = builder.typeOf(node.args[1]!).shape.slice(0, -2);
   const spatial = x.shape.slice(0, -1);
-  const perGroup = (value: Name) => {
-    const { shape } = builder.typeOf(value);
-    const apart = k.reshape(value, [...shape.slice(0, -1), groups, (shape.at(-1) as number) / groups]);
-    return k.sum(apart, [shape.length]);
-  };
-  const box = builder.splat(1, { dtype: 'f32', shape: [...kernel, 1, groups] });
-  const type = { dtype: 'f32' as const, shape: [...spatial, groups] };
-  const op = node.op === 'conv' ? 'conv_transpose' : 'conv';
-  const spread = builder.add(op, [perGroup(s), box], { attrs: node.attrs, type });
+  const { shape } = builder.typeOf(s);
+  const byGroup = k.reshape(s, [...shape.slice(0, -1), groups, (shape.at(-1) as number) / groups]);
+  const window = builder.typeOf(node.args[1]!).shape.slice(0, -2);
+  const ones = builder.splat(1, { dtype: 'f32', shape: [...window, 1, groups] });
+  const spread = builder.add(
+    node.op === 'conv' ? 'conv_transpose' : 'conv',
+    [k.sum(byGroup, [shape.length]), ones],
+    { attrs: node.attrs, type: { dtype: 'f32', shape: [...spatial, groups] } },
+  );
   const channels = (x.shape.at(-1) as number) / groups;
   const apart = { dtype: 'f32' as const, shape: [...spatial, groups, channels] };
-  const axes = [...spatial.keys(), spatial.length];
-  return k.reshape(k.broadcast(spread, axes, apart), x.shape);
+  return k.reshape(k.broadcast(spread, [...spatial.keys(), spatial.length], apart), x.shape);
 }
+
+/** f_1ᵀ(s): where every weight is 1, outputs that see the same inputs are summed first. */
+const spreadEvenly = (expansion: Expansion, s: Name): Name =>
+  expansion.node.op === 'einsum' ? spreadOverIndices(expansion, s) : spreadOverWindow(expansion, s);
 
 function evenQuotient(site: Application): Quotient {
   const { builder, k, node } = site;
