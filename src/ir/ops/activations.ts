@@ -1,6 +1,6 @@
 // Activations: elementwise non-linearities that relevance passes through.
 import { neverNegative, numberOf, type OpDefinition } from '../dialect.js';
-import { erf } from './arithmetic.js';
+import { erf } from '../erf.js';
 import { activation, elementwise, whereAboveZero } from './elementwise.js';
 
 const seluScale = 1.0507009873554805;

@@ -1,6 +1,6 @@
 // Elementwise ops against Math and against definitions written another way.
 import { describe, expect, it } from 'vitest';
-import { erf } from '../../../src/ir/ops/arithmetic.js';
+import { erf } from '../../../src/ir/erf.js';
 import { apply, booleans, exact, expectClose, expectValues, failure, integers, single } from '../support.js';
 
 const points = [-2.5, -1, -0.3, 0, 0.4, 1, 3];
