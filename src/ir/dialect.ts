@@ -2,6 +2,7 @@
 import type { GraphBuilder } from './builder.js';
 import type { ErrorCode } from './error.js';
 import type { Attr, Attrs, Graph, Name, Node } from './graph.js';
+import type { Formula } from './scalar.js';
 import type { Spelling } from './spelling.js';
 import type { Precision, TensorData } from './tensor.js';
 import type { TensorType } from './type.js';
@@ -71,6 +72,8 @@ export interface OpDefinition {
   readonly vjp?: (context: VjpContext) => Name;
   /** tfjs kernels of the same meaning and operands, for the tracer. */
   readonly kernel?: string;
+  /** The scalar expression of an elementwise op, for loop-level targets. */
+  readonly formula?: Formula;
   /** How to write it with tfjs; absent for ops that never reach a target. */
   readonly tfjs?: Spelling;
 }

@@ -1,6 +1,7 @@
 // Activations: elementwise non-linearities that relevance passes through.
 import { neverNegative, numberOf, type OpDefinition } from '../dialect.js';
 import { erf } from '../erf.js';
+import { type Scalar, scalar } from '../scalar.js';
 import { activation, elementwise, whereAboveZero } from './elementwise.js';
 
 const seluScale = 1.0507009873554805;
@@ -8,12 +9,18 @@ const seluAlpha = 1.6732632423543772;
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const sigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
+
+/** `above` where x > 0, `below` elsewhere, in a formula. */
+const whereAbove = (x: Scalar, above: Scalar, below: Scalar) =>
+  scalar.select(scalar.greater(x, scalar.number(0)), above, below);
+
 export const activationOps = {
   relu: activation(
     'max(x, 0)',
     'Relu',
     'tf.relu',
     (x) => Math.max(x, 0),
+    (x) => scalar.max(x, scalar.number(0)),
     ({ k, g, x }) => k.mul(g, k.unary('step', x)),
     { nonnegative: neverNegative },
   ),
@@ -22,6 +29,10 @@ export const activationOps = {
     'ClipByValue',
     'tf.clipByValue',
     (x, _y, _z, attrs) => Math.min(Math.max(x, numberOf(attrs, 'min')), numberOf(attrs, 'max')),
+    (x, { attrs }) => {
+      const atLeast = scalar.max(x, scalar.number(numberOf(attrs, 'min')));
+      return scalar.min(atLeast, scalar.number(numberOf(attrs, 'max')));
+    },
     ({ k, g, x, z }) => k.builder.add('select', [k.binary('equal', x, z), g, k.constant(0, g)]),
     {
       attrs: { min: 'number', max: 'number' },
@@ -33,6 +44,7 @@ export const activationOps = {
     'LeakyRelu',
     'tf.leakyRelu',
     (x, _y, _z, attrs) => (x > 0 ? x : x * numberOf(attrs, 'alpha')),
+    (x, { attrs }) => whereAbove(x, x, scalar.mul(x, scalar.number(numberOf(attrs, 'alpha')))),
     (chain) => whereAboveZero(chain, chain.g, chain.k.scale(chain.g, numberOf(chain.attrs, 'alpha'))),
     { attrs: { alpha: 'number' } },
   ),
@@ -41,6 +53,7 @@ export const activationOps = {
     'Elu',
     'tf.elu',
     (x) => (x > 0 ? x : Math.expm1(x)),
+    (x) => whereAbove(x, x, scalar.expm1(x)),
     (chain) => {
       const { k, g, z } = chain;
       return whereAboveZero(chain, g, k.mul(g, k.add(z, k.constant(1, z))));
@@ -51,6 +64,10 @@ export const activationOps = {
     'Selu',
     'tf.selu',
     (x) => seluScale * (x > 0 ? x : seluAlpha * Math.expm1(x)),
+    (x) => {
+      const below = scalar.mul(scalar.number(seluAlpha), scalar.expm1(x));
+      return scalar.mul(scalar.number(seluScale), whereAbove(x, x, below));
+    },
     (chain) => {
       const { k, g, z } = chain;
       const below = k.mul(g, k.add(z, k.constant(seluScale * seluAlpha, z)));
@@ -62,10 +79,14 @@ export const activationOps = {
     'Sigmoid',
     'tf.sigmoid',
     sigmoid,
+    (x) => {
+      const one = scalar.number(1);
+      return scalar.div(one, scalar.add(one, scalar.exp(scalar.neg(x))));
+    },
     ({ k, g, z }) => k.mul(g, k.mul(z, k.sub(k.constant(1, z), z))),
     { nonnegative: neverNegative },
   ),
-  tanh: activation('tanh x', 'Tanh', 'tf.tanh', Math.tanh, ({ k, g, z }) =>
+  tanh: activation('tanh x', 'Tanh', 'tf.tanh', Math.tanh, scalar.tanh, ({ k, g, z }) =>
     k.mul(g, k.sub(k.constant(1, z), k.unary('square', z))),
   ),
   softplus: activation(
@@ -73,6 +94,10 @@ export const activationOps = {
     'Softplus',
     'tf.softplus',
     softplus,
+    (x) => {
+      const rest = scalar.log1p(scalar.exp(scalar.neg(scalar.abs(x))));
+      return scalar.add(scalar.max(x, scalar.number(0)), rest);
+    },
     ({ k, g, x }) => k.mul(g, k.unary('sigmoid', x)),
     {
       nonnegative: neverNegative,
@@ -83,6 +108,10 @@ export const activationOps = {
     null,
     'rt.gelu',
     (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+    (x) => {
+      const doubled = scalar.add(scalar.number(1), scalar.erf(scalar.mul(x, scalar.number(Math.SQRT1_2))));
+      return scalar.mul(scalar.mul(scalar.number(0.5), x), doubled);
+    },
     ({ k, g, x }) => {
       const half = k.scale(k.unary('erf', k.scale(x, Math.SQRT1_2)), 0.5);
       const density = k.scale(
@@ -98,6 +127,7 @@ export const activationOps = {
     operand: 'f32',
     traits: { activation: true },
     scalar: (x, y) => (x > 0 ? x : x * y),
+    formula: ([x, y]) => whereAbove(x!, x!, scalar.mul(x!, y!)),
     derivatives: [
       (chain) => whereAboveZero(chain, chain.g, chain.k.mul(chain.g, chain.y)),
       ({ k, g, x }) => k.mul(g, k.unary('negative_part', x)),

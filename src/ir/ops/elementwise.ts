@@ -9,6 +9,7 @@ import {
   type VjpContext,
 } from '../dialect.js';
 import type { Attrs, Name } from '../graph.js';
+import type { Formula, FormulaContext, Scalar } from '../scalar.js';
 import { type Spelling, spelled } from '../spelling.js';
 import { allocate } from '../tensor.js';
 import { concreteShape, type Dtype, type TensorType } from '../type.js';
@@ -33,6 +34,8 @@ export interface Elementwise {
   readonly nonnegative?: SignRule;
   /** The scalar function; `round` rounds to f32 in single precision and is for functions of several steps. */
   readonly scalar: (x: number, y: number, z: number, attrs: Attrs, round: (v: number) => number) => number;
+  /** The same function as an expression; null where the op never reaches a target. */
+  readonly formula: Formula | null;
   /** g · ∂f/∂operand, one for each operand; null where there is none. */
   readonly derivatives?: readonly (Derivative | null)[];
   readonly result?: Dtype;
@@ -58,7 +61,7 @@ function spellingOf({ tfjs, attrs = {} }: Elementwise): Pick<OpDefinition, 'tfjs
 
 /** The entry of an op that works on one element of each operand. */
 export function elementwise(spec: Elementwise): OpDefinition {
-  const { scalar, derivatives, kernel } = spec;
+  const { scalar, formula, derivatives, kernel } = spec;
   return {
     summary: spec.summary,
     operands: spec.operands,
@@ -77,6 +80,7 @@ export function elementwise(spec: Elementwise): OpDefinition {
     },
     ...(derivatives ? { vjp: (context) => chainRule(derivatives, context) } : {}),
     ...(kernel ? { kernel } : {}),
+    ...(formula ? { formula } : {}),
     ...spellingOf(spec),
   };
 }
@@ -95,13 +99,14 @@ function chainRule(derivatives: readonly (Derivative | null)[], context: VjpCont
   });
 }
 
-export type Extra = Partial<Omit<Elementwise, 'summary' | 'scalar' | 'derivatives'>>;
+export type Extra = Partial<Omit<Elementwise, 'summary' | 'scalar' | 'formula' | 'derivatives'>>;
 
 export function unary(
   summary: string,
   kernel: string | null,
   tfjs: string | Spelling,
   scalar: Elementwise['scalar'],
+  formula: (x: Scalar, context: FormulaContext) => Scalar,
   derivative: Derivative | null,
   extra: Extra = {},
 ): OpDefinition {
@@ -111,6 +116,7 @@ export function unary(
     operands: ['x'],
     operand: 'f32',
     scalar,
+    formula: ([x], context) => formula(x!, context),
     ...(kernel ? { kernel } : {}),
     tfjs,
     ...derivatives,
@@ -124,10 +130,14 @@ export function activation(
   kernel: string | null,
   tfjs: string | Spelling,
   scalar: Elementwise['scalar'],
+  formula: (x: Scalar, context: FormulaContext) => Scalar,
   derivative: Derivative,
   extra: Extra = {},
 ): OpDefinition {
-  return unary(summary, kernel, tfjs, scalar, derivative, { traits: { activation: true }, ...extra });
+  return unary(summary, kernel, tfjs, scalar, formula, derivative, {
+    traits: { activation: true },
+    ...extra,
+  });
 }
 
 export function binary(
@@ -135,6 +145,7 @@ export function binary(
   kernel: string | null,
   tfjs: string,
   scalar: Elementwise['scalar'],
+  formula: (x: Scalar, y: Scalar) => Scalar,
   derivatives: readonly (Derivative | null)[] | null,
   extra: Extra = {},
 ): OpDefinition {
@@ -143,6 +154,7 @@ export function binary(
     summary,
     operands,
     scalar,
+    formula: ([x, y]) => formula(x!, y!),
     ...(kernel ? { kernel } : {}),
     tfjs,
     ...(derivatives ? { derivatives } : {}),
@@ -155,8 +167,9 @@ export function comparison(
   kernel: string | null,
   tfjs: string,
   test: (x: number, y: number) => boolean,
+  formula: (x: Scalar, y: Scalar) => Scalar,
 ) {
-  return binary(summary, kernel, tfjs, (x, y) => (test(x, y) ? 1 : 0), null, { result: 'bool' });
+  return binary(summary, kernel, tfjs, (x, y) => (test(x, y) ? 1 : 0), formula, null, { result: 'bool' });
 }
 
 /** `above` where x > 0, `below` elsewhere. */

@@ -2,6 +2,7 @@
 import { Arithmetic } from '../arithmetic.js';
 import { keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
 import type { Node } from '../graph.js';
+import { scalar } from '../scalar.js';
 import { call, literal, spelled, value } from '../spelling.js';
 import { allocate } from '../tensor.js';
 import { concreteShape } from '../type.js';
@@ -16,12 +17,24 @@ const castTo = (node: Node) =>
   );
 
 export const logicOps = {
-  greater: comparison('x > y', 'Greater', 'tf.greater', (x, y) => x > y),
-  greater_equal: comparison('x ≥ y', 'GreaterEqual', 'tf.greaterEqual', (x, y) => x >= y),
-  equal: comparison('x = y', 'Equal', 'tf.equal', (x, y) => x === y),
-  logical_and: binary('x and y', 'LogicalAnd', 'tf.logicalAnd', (x, y) => x & y, null, { operand: 'bool' }),
-  logical_or: binary('x or y', 'LogicalOr', 'tf.logicalOr', (x, y) => x | y, null, { operand: 'bool' }),
-  logical_not: unary('not x', 'LogicalNot', 'tf.logicalNot', (x) => 1 - x, null, { operand: 'bool' }),
+  greater: comparison('x > y', 'Greater', 'tf.greater', (x, y) => x > y, scalar.greater),
+  greater_equal: comparison(
+    'x ≥ y',
+    'GreaterEqual',
+    'tf.greaterEqual',
+    (x, y) => x >= y,
+    scalar.greaterEqual,
+  ),
+  equal: comparison('x = y', 'Equal', 'tf.equal', (x, y) => x === y, scalar.equal),
+  logical_and: binary('x and y', 'LogicalAnd', 'tf.logicalAnd', (x, y) => x & y, scalar.and, null, {
+    operand: 'bool',
+  }),
+  logical_or: binary('x or y', 'LogicalOr', 'tf.logicalOr', (x, y) => x | y, scalar.or, null, {
+    operand: 'bool',
+  }),
+  logical_not: unary('not x', 'LogicalNot', 'tf.logicalNot', (x) => 1 - x, scalar.not, null, {
+    operand: 'bool',
+  }),
   select: {
     summary: 'y where the condition holds, else z',
     operands: ['condition', 'y', 'z'],
@@ -46,6 +59,7 @@ export const logicOps = {
       const [yes, no] = operand === 1 ? [cotangent, zero] : [zero, cotangent];
       return builder.add('select', [node.args[0]!, yes, no]);
     },
+    formula: ([condition, y, z]) => scalar.select(condition!, y!, z!),
     tfjs: spelled('tf.where'),
   },
   cast: {
@@ -63,6 +77,7 @@ export const logicOps = {
       for (let i = 0; i < result.data.length; i++) result.data[i] = Number(truncate(x!.data[i]!));
       return result;
     },
+    formula: ([x], { type }) => scalar.cast(x!, type.dtype),
     tfjs: castTo,
   },
 } satisfies Record<string, OpDefinition>;

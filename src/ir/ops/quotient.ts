@@ -1,4 +1,5 @@
-// The stabilised quotients r / den(z): one definition for every denominator mode of the literature.
+// The stabilised quotients r / den(z) for every denominator mode of the literature: as a function and as an expression.
+import { type Scalar, scalar } from '../scalar.js';
 
 /**
  * How a denominator is kept away from zero, with ε > 0 and sign(0) = +1:
@@ -39,6 +40,31 @@ export function stabilisedQuotient(
       return round(r / (z === 0 ? eps : z));
     case 'exact':
       return z === 0 ? 0 : round(r / z);
+  }
+}
+
+/** The steps of {@link stabilisedQuotient} as an expression: the same results, bit by bit. */
+export function quotientFormula(r: Scalar, z: Scalar, mode: string, epsilon: Scalar): Scalar {
+  const zero = scalar.number(0);
+  const isZero = scalar.equal(z, zero);
+  const bySign = (positive: Scalar, negative: Scalar) =>
+    scalar.select(scalar.greaterEqual(z, zero), positive, negative);
+  switch (mode as DenominatorMode) {
+    case 'signed':
+      return scalar.div(r, scalar.add(z, bySign(epsilon, scalar.neg(epsilon))));
+    case 'clip':
+      return scalar.div(r, bySign(scalar.max(z, epsilon), scalar.min(z, scalar.neg(epsilon))));
+    case 'plain':
+      return scalar.div(r, scalar.add(z, epsilon));
+    case 'chefer': {
+      const sum = scalar.add(scalar.max(z, epsilon), scalar.min(z, epsilon));
+      const ratio = scalar.div(r, scalar.select(scalar.equal(sum, zero), epsilon, sum));
+      return scalar.mul(ratio, scalar.cast(scalar.not(isZero), 'f32'));
+    }
+    case 'zero-only':
+      return scalar.div(r, scalar.select(isZero, epsilon, z));
+    case 'exact':
+      return scalar.select(isZero, zero, scalar.div(r, z));
   }
 }
 

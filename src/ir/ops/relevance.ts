@@ -1,10 +1,11 @@
 // The ops that relevance brings with it: the stabilised quotient, what its stabiliser adds, and the fan-out sum.
 import { attrNumber, keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
+import { scalar } from '../scalar.js';
 import { call, literal, value } from '../spelling.js';
 import { allocate } from '../tensor.js';
 import { concreteShape } from '../type.js';
 import { elementwise } from './elementwise.js';
-import { denominatorModes, stabilisedQuotient, stabiliserOf } from './quotient.js';
+import { denominatorModes, quotientFormula, stabilisedQuotient, stabiliserOf } from './quotient.js';
 import { expectDtype, expectSameShape } from './shapes.js';
 
 const quotient = elementwise({
@@ -15,6 +16,10 @@ const quotient = elementwise({
   attrs: { mode: 'string', eps: 'number?' },
   scalar: (r, z, epsilon, attrs, round) =>
     stabilisedQuotient(r, z, attrs.mode as string, attrNumber(attrs.eps) ?? epsilon, round),
+  formula: ([r, z, epsilon], { attrs }) => {
+    const eps = epsilon ?? scalar.number(attrNumber(attrs.eps) ?? 0);
+    return quotientFormula(r!, z!, attrs.mode as string, eps);
+  },
   tfjs: (node) => {
     const [r, z, epsilon] = node.args;
     const eps = epsilon === undefined ? literal(node.attrs.eps ?? 0) : value(epsilon);
@@ -28,6 +33,7 @@ const stabiliser = elementwise({
   operand: 'f32',
   attrs: { mode: 'string', eps: 'number?' },
   scalar: (z, epsilon, _, attrs) => stabiliserOf(z, attrs.mode as string, attrNumber(attrs.eps) ?? epsilon),
+  formula: null,
   tfjs: null,
 });
 
@@ -91,6 +97,7 @@ export const relevanceOps = {
       return result;
     },
     vjp: ({ cotangent }) => cotangent,
+    formula: (operands) => operands.reduce(scalar.add),
     tfjs: (node) =>
       node.args.slice(1).reduce((sum, arg) => call('tf.add', sum, value(arg)), value(node.args[0]!)),
   },
