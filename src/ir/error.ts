@@ -36,7 +36,7 @@ export const errorCodes = {
   RELC3008: 'unknown value',
   RELC3009: 'a custom rule does not fit',
   // 4xxx: targets and running
-  RELC4001: 'an op has no spelling on the target',
+  RELC4001: 'an op has no spelling or kernel on the target',
   RELC4002: 'wrong input to an explainer',
   RELC4003: 'wrong target class',
   RELC4004: 'the explainer was disposed',
@@ -44,6 +44,7 @@ export const errorCodes = {
   RELC4006: 'the result is not finite',
   RELC4007: 'wrong use of a driver',
   RELC4008: 'relevance is unexplained',
+  RELC4009: 'not enough memory',
   // 5xxx: the command, files and pictures
   RELC5001: 'wrong use of the command',
   RELC5002: 'a file could not be read or written',

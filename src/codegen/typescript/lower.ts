@@ -5,12 +5,12 @@ import type { Dialect } from '../../ir/dialect.js';
 import { activeValues, type Name, type Node } from '../../ir/graph.js';
 import { parseEquation } from '../../ir/ops/einsum.js';
 import { padAttrs } from '../../ir/ops/movement.js';
-import { resizeTaps } from '../../ir/ops/resize.js';
+import { resizeMatrix } from '../../ir/ops/resize.js';
 import { groupsOf, type Window, windowAttrs, windowOf } from '../../ir/ops/window.js';
 import { commonSubexpressions } from '../../ir/passes/common-subexpressions.js';
 import type { Pass, Program } from '../../ir/passes/pass.js';
 import { rewrite } from '../../ir/passes/rewrite.js';
-import { type TensorData, tensor } from '../../ir/tensor.js';
+import type { TensorData } from '../../ir/tensor.js';
 
 /** The kernel of the transposed map: [...k, I/g, O] becomes [...flipped k, O/g, I], group by group. */
 function flippedKernel(k: Arithmetic, w: Name, groups: number): Name {
@@ -91,15 +91,6 @@ function lowerEinsum(builder: GraphBuilder, node: Node, active: ReadonlySet<Name
   );
   const args = [x, turned, ...bias.filter((name) => name !== undefined)];
   return builder.add('einsum', args, { attrs: { eq: `${left},${wanted}->${out}` }, name: node.name });
-}
-
-/** M with result = M·x along one axis, from the taps of a resize. */
-function resizeMatrix(from: number, to: number, attrs: Node['attrs']): TensorData {
-  const matrix = new Float32Array(to * from);
-  resizeTaps(from, to, attrs).forEach((taps, row) => {
-    for (const [column, weight] of taps) matrix[row * from + column]! += weight;
-  });
-  return tensor([to, from], matrix);
 }
 
 /** The transpose of a resize as two products with its matrices. */

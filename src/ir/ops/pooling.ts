@@ -72,6 +72,10 @@ function tapCounts(spatial: readonly number[], pooled: readonly number[], window
   return counts;
 }
 
+/** How many taps of each place of a pool's result lie inside the picture, whose shape is `x`. */
+export const poolCounts = (node: Node, x: readonly number[]): number[] =>
+  tapCounts(x.slice(1, -1), node.type.shape.slice(1, -1) as number[], poolWindow(node.attrs));
+
 /**
  * The transpose of an average pool: divide by the tap counts, spread by the strides, and sum each window of that:
  * x_i = Σ over the outputs whose window holds i of g/count.

@@ -2,7 +2,7 @@
 import { type AttrSchema, keepsSign, type OpDefinition, OpProblem } from '../dialect.js';
 import type { Attrs, Node } from '../graph.js';
 import { call, literal, value } from '../spelling.js';
-import { allocate, type TensorData } from '../tensor.js';
+import { allocate, type TensorData, tensor } from '../tensor.js';
 import { concreteShape, printType, type TensorType } from '../type.js';
 import { expectDtype, expectRank, stated, wrongShape } from './shapes.js';
 
@@ -33,6 +33,15 @@ export function resizeTaps(from: number, to: number, nodeAttrs: Attrs): Taps[] {
           [ceil, part],
         ];
   });
+}
+
+/** M with result = M·x along one axis, from the taps of a resize. */
+export function resizeMatrix(from: number, to: number, nodeAttrs: Attrs): TensorData {
+  const matrix = new Float32Array(to * from);
+  resizeTaps(from, to, nodeAttrs).forEach((taps, row) => {
+    for (const [column, weight] of taps) matrix[row * from + column]! += weight;
+  });
+  return tensor([to, from], matrix);
 }
 
 /** @param argument  the one of the two that is the operand */
