@@ -6,6 +6,8 @@ import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
+import { EnginePool } from './engine-pool.js';
+import { tfjsEngine } from './engines/tfjs.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
@@ -52,10 +54,11 @@ export function requestFor(options: ExplanationOptions): CompiledRequest {
 
 /**
  * Compiles an explainer: traces the model, derives the graph of its relevance under the rules, and makes it ready to
- * run on the current tfjs backend.
+ * run: its weights are on the current tfjs backend until it is disposed of.
  *
  * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
- * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit)
+ * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit), RELC4001 (an op has no
+ *   spelling in tfjs)
  * @example
  * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
  * const { scores, target, relevance } = await explainer.explain(pixels);
@@ -64,5 +67,6 @@ export async function compile(model: Model, options: CompileOptions = {}): Promi
   const request = requestFor(options);
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
-  return new Explainer(compileFor(request.seed), request, compileFor);
+  const engines = new EnginePool(compileFor, tfjsEngine);
+  return new Explainer(await engines.compiled(request.seed), request, engines);
 }

@@ -1,0 +1,25 @@
+// Engines: what runs a compiled program in process. The explainer knows this interface, and no run-time behind it.
+import type { Name } from '../ir/graph.js';
+import type { Program } from '../ir/passes/pass.js';
+import type { TensorData } from '../ir/tensor.js';
+
+/** One program (forward and relevance for one kind of seed), loaded and ready to run. */
+export interface Engine {
+  /**
+   * Outputs by key for each of several values of some inputs, in order; what does not depend on those is computed once.
+   * Is not called again before the call before has ended, and not after {@link dispose}.
+   * @param inputs  the other inputs, of the types that the program states; only read
+   * @param varied  values of the same inputs each time, one at least; only read
+   * @returns arrays of the caller's own, which no later run changes
+   */
+  run(
+    inputs: Readonly<Record<Name, TensorData>>,
+    varied: readonly Readonly<Record<Name, TensorData>>[],
+  ): Promise<Record<string, TensorData>[]>;
+
+  /** Frees what the program holds; not called while it runs. */
+  dispose(): void;
+}
+
+/** Makes an engine for a program. */
+export type EngineFactory = (program: Program) => Engine | Promise<Engine>;
