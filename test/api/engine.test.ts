@@ -1,13 +1,22 @@
-// Engines: an explainer needs of one what the interface says, and no more.
+// Targets in process: chosen by name, and an explainer needs of an engine what the interface says and no more.
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { requestFor } from '../../src/api/compile.js';
-import type { Engine } from '../../src/api/engine.js';
+import { type Engine, engineFactory } from '../../src/api/engine.js';
 import { EnginePool } from '../../src/api/engine-pool.js';
+import { tfjsEngine } from '../../src/api/engines/tfjs.js';
 import { Explainer } from '../../src/api/explainer.js';
 import { canonical, compileExplanation } from '../../src/api/pipeline.js';
-import { compile, dialect, evaluate, trace } from '../../src/index.js';
+import {
+  compile,
+  dialect,
+  type ExecutionTarget,
+  evaluate,
+  executionTargets,
+  trace,
+} from '../../src/index.js';
 import type { Program } from '../../src/ir/passes/pass.js';
+import type { ModelFunction } from '../../src/trace/function.js';
 import { relativeError, sequence, useBackend } from '../codegen/support.js';
 import { denseNet, denseParams } from './models.js';
 
@@ -66,5 +75,42 @@ describe('an explainer', () => {
       expect(relativeError(one.starts, starts)).toBeLessThan(1e-5);
     }
     for (const each of [onTfjs, explainer]) each.dispose();
+  });
+});
+
+describe('a target', () => {
+  it.each(executionTargets)('`%s` explains, and no target is tfjs', async (target) => {
+    const [named, usual] = [
+      await compile(denseNet, { ...options(), target }),
+      await compile(denseNet, options()),
+    ];
+    const [a, b] = [await named.explain(x), await usual.explain(x)];
+    expect(relativeError(a.relevance.data, b.relevance.data)).toBeLessThan(1e-5);
+    for (const each of [named, usual]) each.dispose();
+    expect(engineFactory('tfjs')).toBe(tfjsEngine);
+  });
+
+  it('holds the weights from compile on', async () => {
+    const empty = tf.memory().numTensors;
+    const explainer = await compile(denseNet, { ...options(), target: 'tfjs' });
+    const held = tf.memory().numTensors;
+    expect(held).toBeGreaterThan(empty);
+    await explainer.explain(x);
+    expect(tf.memory().numTensors).toBe(held);
+    explainer.dispose();
+    expect(tf.memory().numTensors).toBe(empty);
+  });
+
+  it.each(['webgl', 'toString', ''])('RELC4007: `%s`, before anything is traced', async (name) => {
+    let traced = false;
+    const model = (input: tf.Tensor) => {
+      traced = true;
+      return input;
+    };
+    const target = name as ExecutionTarget;
+    await expect(compile(model as ModelFunction, { input: [null, 4], target })).rejects.toThrow(
+      new RegExp(`RELC4007: there is no target '${name}'\n.*targets: tfjs`),
+    );
+    expect(traced).toBe(false);
   });
 });
