@@ -24,6 +24,7 @@ export {
   smoothGrad,
 } from './api/drivers.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
+export { type ExecutionTarget, executionTargets } from './api/engine.js';
 export type { CheckOptions, Explainer, Explanation, Stage, Values } from './api/explainer.js';
 export type { Inputs, InputValue } from './api/inputs.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';

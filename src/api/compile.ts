@@ -6,6 +6,8 @@ import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
+import { type ExecutionTarget, engineFactory } from './engine.js';
+import { EnginePool } from './engine-pool.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
@@ -32,7 +34,10 @@ export interface ExplanationOptions {
   readonly range?: Interval;
 }
 
-export interface CompileOptions extends TraceOptions, ExplanationOptions {}
+export interface CompileOptions extends TraceOptions, ExplanationOptions {
+  /** Where the explainer runs in process: `tfjs` (the default), on the tfjs backend that is current at each explanation. */
+  readonly target?: ExecutionTarget;
+}
 
 /**
  * What options ask the compiler for.
@@ -52,17 +57,20 @@ export function requestFor(options: ExplanationOptions): CompiledRequest {
 
 /**
  * Compiles an explainer: traces the model, derives the graph of its relevance under the rules, and makes it ready to
- * run on the current tfjs backend.
+ * run on its target: the weights are loaded there until it is disposed of.
  *
  * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
- * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit)
+ * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit), RELC4001 (an op has no
+ *   spelling on the target), RELC4007 (no such target)
  * @example
  * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
  * const { scores, target, relevance } = await explainer.explain(pixels);
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
+  const factory = engineFactory(options.target ?? 'tfjs');
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
-  return new Explainer(compileFor(request.seed), request, compileFor);
+  const engines = new EnginePool(compileFor, factory);
+  return new Explainer(await engines.compiled(request.seed), request, engines);
 }

@@ -65,9 +65,7 @@ async function onHost(explainer: Explainer, input: InputValue, method: string): 
     const inputs = explainer.inputs.map(({ name, type }) => `${name} ${printType(type)}`).join(', ');
     throw wrongUse(`${method} changes one input of floats, and the model has ${inputs}`);
   }
-  const bound = bindInput(node, input);
-  const data = Float32Array.from(await bound.data());
-  bound.dispose();
+  const data = Float32Array.from((await bindInput(node, input)).data);
   const samples = data.length / elementCount(node.type.shape);
   const copies = isBatched(node.type) ? Math.max(1, Math.floor(largestBatch / samples)) : 1;
   return { data, samples, copies };

@@ -1,14 +1,9 @@
-// The explainer: a compiled program that runs in process on the current tfjs backend.
-import * as tf from '@tensorflow/tfjs';
-import { tfjsPasses } from '../codegen/typescript/lower.js';
-import { planFor } from '../codegen/typescript/plan.js';
-import { Walker } from '../codegen/typescript/walk.js';
+// The explainer: a compiled program that runs in process, on an engine that it is given.
 import type { Interval } from '../ir/analyses/interval.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
 import type { PacedOptions } from '../ir/evaluate.js';
-import { type Graph, type Node, nodesWithOp } from '../ir/graph.js';
-import { runPasses } from '../ir/passes/pass.js';
+import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
 import type { PrintOptions } from '../ir/print.js';
 import { stated } from '../ir/stated.js';
 import type { TensorData } from '../ir/tensor.js';
@@ -19,8 +14,9 @@ import { leavesBounds } from '../rules/resolve.js';
 import { isSeedInput } from '../rules/seed.js';
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
+import type { EnginePool } from './engine-pool.js';
 import { bindInputs, byName, expectInRange, type Inputs, notFinite, samplesOf } from './inputs.js';
-import { type Compiled, dialect, dialectWith, printStage, type StageName } from './pipeline.js';
+import { type Compiled, dialectWith, printStage, type StageName } from './pipeline.js';
 import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
 /** Numbers on the host, row-major. */
@@ -65,45 +61,21 @@ export interface CompiledRequest extends ExplanationRequest {
   readonly seed: Seed;
 }
 
-/** A program with its weights on a backend. */
-interface Running {
-  readonly compiled: Compiled;
-  readonly walker: Walker;
-}
-
-/** The results of a run on the host; the tensors are disposed of. @throws RelcError RELC4006 */
-async function fetched(outputs: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, Values>> {
-  try {
-    const values: Record<string, Values> = {};
-    for (const [key, tensor] of Object.entries(outputs)) {
-      const data = Float32Array.from(await tensor.data());
-      const bad = notFinite(data);
-      if (bad >= 0) {
-        throw new RelcError(
-          'RELC4006',
-          `${key} is ${data[bad]} at element ${bad}`,
-          'look at the scores first: the model itself may overflow on this input',
-        );
-      }
-      values[key] = { data, shape: tensor.shape };
+/** Outputs of a run as results. @throws RelcError RELC4006 */
+function finite(outputs: Readonly<Record<string, TensorData>>): Record<string, Values> {
+  const values: Record<string, Values> = {};
+  for (const [key, { data, shape }] of Object.entries(outputs)) {
+    const bad = notFinite(data);
+    if (bad >= 0) {
+      throw new RelcError(
+        'RELC4006',
+        `${key} is ${data[bad]} at element ${bad}`,
+        'look at the scores first: the model itself may overflow on this input',
+      );
     }
-    return values;
-  } finally {
-    tf.dispose(Object.values(outputs));
+    values[key] = { data: data instanceof Float32Array ? data : Float32Array.from(data), shape };
   }
-}
-
-/** What tensors hold, on the host; they are disposed of. */
-async function takeHome(tensors: Readonly<Record<string, tf.Tensor>>): Promise<Record<string, TensorData>> {
-  try {
-    const read = Object.entries(tensors).map(async ([key, tensor]): Promise<[string, TensorData]> => {
-      const dtype = tensor.dtype === 'int32' ? 'i32' : tensor.dtype === 'bool' ? 'bool' : 'f32';
-      return [key, { dtype, shape: tensor.shape, data: await tensor.data() }];
-    });
-    return Object.fromEntries(await Promise.all(read));
-  } finally {
-    tf.dispose(tensors);
-  }
+  return values;
 }
 
 export class Explainer {
@@ -111,15 +83,13 @@ export class Explainer {
   readonly stages: ReadonlyMap<StageName, Stage>;
   /** What to know: a softmax taken off for the seed, inputs that no relevance reaches. */
   readonly notes: readonly string[];
-  private readonly running = new Map<Seed, Running>();
-  private disposed = false;
 
   /** Use {@link compile}. */
   constructor(
     readonly compiled: Compiled,
     /** The preset, and what else was asked for. */
     readonly request: CompiledRequest,
-    private readonly recompile: (seed: Seed) => Compiled,
+    private readonly engines: EnginePool,
   ) {
     this.notes = compiled.notes;
     this.stages = new Map(
@@ -161,7 +131,7 @@ export class Explainer {
    * @param input  a tensor or plain numbers of the input's shape, batch first; by name where there are several inputs
    * @returns scores, the explained class, f(x), and one number of relevance for each input element
    * @throws RelcError RELC3004 (a seed that there is not, or with options that do not go with it), RELC4002 (wrong
-   *   input), RELC4003 (no such class), RELC4004 (disposed), RELC4006 (NaN in the result)
+   *   input), RELC4003 (no such class), RELC4004 (disposed, also meanwhile), RELC4006 (NaN in the result)
    */
   async explain(input: Inputs, options: ExplainOptions = {}): Promise<Explanation> {
     const [explanation] = await this.explainEach(input, [options]);
@@ -178,31 +148,24 @@ export class Explainer {
    * const [roses, daisy, why] = await explainer.explainEach(pixels, [{ target: 2 }, { target: 0 }, { against: 4 }]);
    */
   async explainEach(input: Inputs, requests: readonly ExplainOptions[]): Promise<Explanation[]> {
-    this.expectAlive();
-    const given = byName(this.inputs, input);
+    this.engines.expectAlive();
     const kinds = requests.map((request) => seedKind(request, this.seed));
-    const feed: Record<string, tf.Tensor> = {};
-    const seeds: Record<string, tf.Tensor>[] = [];
-    try {
-      bindInputs(this.inputs, given, feed);
-      if (this.boundsBy !== undefined) await expectInRange(this.inputs, feed, this.boundsBy);
-      const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
-      for (const [index, kind] of kinds.entries()) {
-        const { graph } = this.runner(kind).compiled.program;
-        seeds.push(seedInputs(graph, requests[index]!, { samples, classes: this.classes }));
-      }
-      const explanations: Explanation[] = [];
-      for (const kind of new Set(kinds)) {
-        const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
-        const own = indices.map((index) => seeds[index]!);
-        for (const [place, explanation] of (await this.run(kind, feed, own)).entries()) {
-          explanations[indices[place]!] = explanation;
-        }
-      }
-      return explanations;
-    } finally {
-      tf.dispose([feed, ...seeds]);
+    const { feed, samples } = await this.bind(input);
+    if (this.boundsBy !== undefined) expectInRange(this.inputs, feed, this.boundsBy);
+    const seeds: Record<Name, TensorData>[] = [];
+    for (const [index, kind] of kinds.entries()) {
+      const { program } = await this.engines.compiled(kind);
+      seeds.push(await seedInputs(program.graph, requests[index]!, { samples, classes: this.classes }));
     }
+    const explanations: Explanation[] = [];
+    for (const kind of new Set(kinds)) {
+      const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
+      const own = indices.map((index) => seeds[index]!);
+      for (const [place, outputs] of (await this.engines.run(kind, feed, own)).entries()) {
+        explanations[indices[place]!] = this.explanation(finite(outputs));
+      }
+    }
+    return explanations;
   }
 
   /**
@@ -212,26 +175,20 @@ export class Explainer {
    * @throws RelcError as {@link explain}, RELC4002 also for a batch; the signal's reason where it aborts
    */
   async check(input: Inputs, options: CheckOptions = {}): Promise<ConservationReport> {
-    this.expectAlive();
+    this.engines.expectAlive();
     const { onProgress, signal, ...request } = options;
     const seed = seedKind(request, this.seed);
-    const { compiled, walker } = this.runner(seed);
-    const feed: Record<string, tf.Tensor> = {};
-    try {
-      bindInputs(this.inputs, byName(this.inputs, input), feed);
-      const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
-      expectOneSample(samples);
-      Object.assign(feed, seedInputs(compiled.program.graph, request, { samples, classes: this.classes }));
-      const outputs = await takeHome(walker.run(feed));
-      const run = { inputs: await takeHome(feed), outputs };
-      return await checkConservation(compiled, run, {
-        rules: this.rules,
-        seed,
-        ...stated({ onProgress, signal }),
-      });
-    } finally {
-      tf.dispose(feed);
-    }
+    const { feed, samples } = await this.bind(input);
+    expectOneSample(samples);
+    const compiled = await this.engines.compiled(seed);
+    const seeds = await seedInputs(compiled.program.graph, request, { samples, classes: this.classes });
+    const [outputs] = await this.engines.run(seed, feed, [seeds]);
+    const run = { inputs: { ...feed, ...seeds }, outputs: outputs! };
+    return checkConservation(compiled, run, {
+      rules: this.rules,
+      seed,
+      ...stated({ onProgress, signal }),
+    });
   }
 
   /** The range of the input, where a rule relies on it. */
@@ -239,44 +196,18 @@ export class Explainer {
     return this.compiled.chosen.some(({ line }) => leavesBounds(line)) ? this.request.range : undefined;
   }
 
-  /** Frees the weights on the backend. The stages stay readable. */
+  /** Frees the weights where they are held, after the run that is going on. The stages stay readable. */
   dispose(): void {
-    this.disposed = true;
-    for (const { walker } of this.running.values()) walker.dispose();
-    this.running.clear();
+    this.engines.dispose();
   }
 
-  /** @throws RelcError RELC4004 */
-  private expectAlive(): void {
-    if (!this.disposed) return;
-    throw new RelcError('RELC4004', 'the explainer was disposed of', 'compile the model again');
-  }
-
-  /** The program for a seed with its weights on a backend; tfjs moves them when another one becomes current. */
-  private runner(seed: Seed): Running {
-    const known = this.running.get(seed);
-    if (known !== undefined) return known;
-    const compiled = seed === this.seed ? this.compiled : this.recompile(seed);
-    const { graph, weights } = runPasses(compiled.program, tfjsPasses, dialect);
-    const fresh = { compiled, walker: new Walker(planFor(graph, dialect), weights) };
-    this.running.set(seed, fresh);
-    return fresh;
-  }
-
-  /** Explanations of one kind of seed, in order. */
-  private async run(
-    kind: Seed,
-    feed: Readonly<Record<string, tf.Tensor>>,
-    seeds: readonly Readonly<Record<string, tf.Tensor>>[],
-  ): Promise<Explanation[]> {
-    const outputs = this.runner(kind).walker.runEach(feed, seeds);
-    try {
-      const explanations: Explanation[] = [];
-      for (const each of outputs) explanations.push(this.explanation(await fetched(each)));
-      return explanations;
-    } finally {
-      tf.dispose(outputs);
-    }
+  /** Inputs on the host, and how many samples they hold. @throws RelcError RELC4002 */
+  private async bind(
+    input: Inputs,
+  ): Promise<{ readonly feed: Record<Name, TensorData>; readonly samples: number }> {
+    const feed = await bindInputs(this.inputs, byName(this.inputs, input));
+    const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
+    return { feed, samples };
   }
 
   private explanation(values: Readonly<Record<string, Values>>): Explanation {

@@ -1,10 +1,10 @@
-// Inputs of an explainer: tensors and plain numbers, checked and put on the current tfjs backend.
+// Inputs of an explainer: tensors and plain numbers, checked and brought to the host.
 import * as tf from '@tensorflow/tfjs';
 import type { Bound, Interval } from '../ir/analyses/interval.js';
 import { RelcError } from '../ir/error.js';
-import type { Node } from '../ir/graph.js';
-import { sizeOf } from '../ir/tensor.js';
-import { batchMultiple, bindShape, elementCount, printShape } from '../ir/type.js';
+import type { Name, Node } from '../ir/graph.js';
+import { type NumberArray, sizeOf, type TensorData } from '../ir/tensor.js';
+import { batchMultiple, bindShape, type Dtype, elementCount, printShape } from '../ir/type.js';
 
 export type InputValue = tf.Tensor | Float32Array | readonly number[];
 
@@ -34,13 +34,35 @@ function expectValues(name: string, given: InputValue | undefined): asserts give
 }
 
 /** Samples that a bound input holds; undefined where it has no batch. */
-export function samplesOf(node: Node, bound: tf.Tensor): number | undefined {
+export function samplesOf(node: Node, bound: TensorData): number | undefined {
   const multiple = batchMultiple(node.type.shape[0] ?? 1);
   return multiple === undefined ? undefined : bound.shape[0]! / multiple;
 }
 
-/** Checks one input and puts it on the current backend. @throws RelcError RELC4002 */
-export function bindInput(node: Node, given: InputValue | undefined): tf.Tensor {
+/** What was given as numbers: what a tensor holds, and of complex numbers the real parts. */
+async function numbersOf(tensor: tf.Tensor): Promise<ArrayLike<number>> {
+  if (tensor.dtype !== 'complex64') return tensor.data();
+  const real = tf.real(tensor);
+  try {
+    return await real.data();
+  } finally {
+    real.dispose();
+  }
+}
+
+/** Copies numbers as tfjs casts them: to integers towards zero, to truth unless they are zero. */
+const stored: Readonly<Record<Dtype, (numbers: ArrayLike<number>) => NumberArray>> = {
+  f32: (numbers) => Float32Array.from(numbers),
+  i32: (numbers) => Int32Array.from(numbers),
+  bool: (numbers) => Uint8Array.from(numbers, (value) => (value === 0 ? 0 : 1)),
+};
+
+/**
+ * Checks one input and copies it to the host, as the type that its node states. Numbers are copied, and tensors asked
+ * for theirs, before the first wait.
+ * @throws RelcError RELC4002
+ */
+export async function bindInput(node: Node, given: InputValue | undefined): Promise<TensorData> {
   const wanted = printShape(node.type.shape);
   expectValues(`${node.name} ${wanted}`, given);
   const perSample = elementCount(node.type.shape);
@@ -54,35 +76,31 @@ export function bindInput(node: Node, given: InputValue | undefined): tf.Tensor 
       `input ${node.name} has ${size} elements, expected ${wanted}: ${perSample} a sample`,
     );
   }
-  if (isTensor(given)) {
-    if (given.shape.join() !== shape.join()) {
-      throw new RelcError('RELC4002', `input ${node.name} has shape [${given.shape}], expected ${wanted}`);
-    }
-    return tf.cast(given, node.type.dtype === 'i32' ? 'int32' : 'float32');
+  if (isTensor(given) && given.shape.join() !== shape.join()) {
+    throw new RelcError('RELC4002', `input ${node.name} has shape [${given.shape}], expected ${wanted}`);
   }
-  const bad = notFinite(given);
-  if (bad >= 0) throw new RelcError('RELC4002', `input ${node.name} holds ${given[bad]} at element ${bad}`);
-  return node.type.dtype === 'i32'
-    ? tf.tensor(Int32Array.from(given), shape, 'int32')
-    : tf.tensor(Float32Array.from(given), shape, 'float32');
+  const numbers = isTensor(given) ? await numbersOf(given) : given;
+  const bad = notFinite(numbers);
+  if (bad >= 0) throw new RelcError('RELC4002', `input ${node.name} holds ${numbers[bad]} at element ${bad}`);
+  const { dtype } = node.type;
+  return { dtype, shape, data: stored[dtype](numbers) };
 }
 
-/** Inputs by name, each on the current backend; `into` is the caller's to dispose of. @throws RelcError RELC4002 */
-export function bindInputs(
+/** Inputs by name, each on the host. @throws RelcError RELC4002 */
+export async function bindInputs(
   nodes: readonly Node[],
   given: Readonly<Record<string, InputValue>>,
-  into: Record<string, tf.Tensor>,
-): void {
+): Promise<Record<Name, TensorData>> {
   const names = nodes.map((node) => node.name);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new RelcError('RELC4002', `there is no input '${unknown}'`, `inputs: ${names.join(', ')}`);
   }
+  // All at once: what was given may be changed or disposed of while one of them is waited for
+  const bound = await Promise.all(nodes.map((node) => bindInput(node, given[node.name])));
   let first: number | undefined;
-  for (const node of nodes) {
-    const bound = bindInput(node, given[node.name]);
-    into[node.name] = bound;
-    const samples = samplesOf(node, bound);
+  for (const [index, node] of nodes.entries()) {
+    const samples = samplesOf(node, bound[index]!);
     first ??= samples;
     if (samples !== undefined && samples !== first) {
       throw new RelcError(
@@ -91,6 +109,7 @@ export function bindInputs(
       );
     }
   }
+  return Object.fromEntries(nodes.map(({ name }, index) => [name, bound[index]!]));
 }
 
 /** Values outside of the range by more than this share of it are no rounding. */
@@ -100,18 +119,17 @@ const roundingOfRange = 1e-3;
  * Holds inputs to the range that zB was told: outside of it, it divides by what is no sum of shares.
  * @throws RelcError RELC4002 naming the first element outside
  */
-export async function expectInRange(
+export function expectInRange(
   nodes: readonly Node[],
-  feed: Readonly<Record<string, tf.Tensor>>,
+  feed: Readonly<Record<Name, TensorData>>,
   [low, high]: Interval,
-): Promise<void> {
+): void {
   const of = (bound: Bound, channel: number) =>
     typeof bound === 'number' ? bound : bound[channel % bound.length]!;
   for (const { name, type } of nodes) {
     if (type.dtype !== 'f32') continue;
     const channels = (type.shape.at(-1) ?? 1) as number;
-    const data = await feed[name]!.data();
-    for (const [index, value] of data.entries()) {
+    for (const [index, value] of feed[name]!.data.entries()) {
       const [least, most] = [of(low, index % channels), of(high, index % channels)];
       const slack = roundingOfRange * (most - least);
       if (value >= least - slack && value <= most + slack) continue;

@@ -1,7 +1,7 @@
 // Seeds as callers ask for them: which kind a request is, what cannot go together, and the inputs that a kind takes.
-import * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
+import { type TensorData, tensor } from '../ir/tensor.js';
 import { type Seed, seeds } from '../rules/presets.js';
 import { isSeedInput, targetInput, tensorInput } from '../rules/seed.js';
 import { bindInput, type InputValue, samplesOf } from './inputs.js';
@@ -70,10 +70,10 @@ interface Batch {
 }
 
 /** One class for each sample; −1 asks the program for the top one, or the strongest other one. */
-function classTensor(option: 'target' | 'against', asked: Classes | undefined, batch: Batch): tf.Tensor {
+function classTensor(option: 'target' | 'against', asked: Classes | undefined, batch: Batch): TensorData {
   const { samples, classes } = batch;
   const list = typeof asked === 'number' ? new Array<number>(samples).fill(asked) : asked;
-  if (list === undefined) return tf.fill([samples], -1, 'int32');
+  if (list === undefined) return tensor([samples], new Int32Array(samples).fill(-1), 'i32');
   if (list.length !== samples) {
     const given = option === 'target' ? 'targets' : 'classes to compare with';
     throw new RelcError('RELC4003', `${list.length} ${given} were given for ${samples} samples`);
@@ -82,19 +82,21 @@ function classTensor(option: 'target' | 'against', asked: Classes | undefined, b
   if (none !== undefined) {
     throw new RelcError('RELC4003', `${option} ${none} is no class`, `classes are 0 to ${classes - 1}`);
   }
-  return tf.tensor(Int32Array.from(list), [samples], 'int32');
+  return tensor([samples], list, 'i32');
 }
 
 /** R at the scores. */
-function scoresTensor(node: Node, seed: InputValue, { samples }: Batch): tf.Tensor {
-  const bound = bindInput({ ...node, name: 'seed' }, seed);
+async function scoresTensor(node: Node, seed: InputValue, { samples }: Batch): Promise<TensorData> {
+  const bound = await bindInput({ ...node, name: 'seed' }, seed);
   if ((samplesOf(node, bound) ?? samples) === samples) return bound;
-  const { shape } = bound;
-  bound.dispose();
-  throw new RelcError('RELC4002', `seed has shape [${shape}], but the input holds ${samples} samples`);
+  throw new RelcError('RELC4002', `seed has shape [${bound.shape}], but the input holds ${samples} samples`);
 }
 
-function seedInput(node: Node, { target, seed, against }: ExplainOptions, batch: Batch): tf.Tensor {
+async function seedInput(
+  node: Node,
+  { target, seed, against }: ExplainOptions,
+  batch: Batch,
+): Promise<TensorData> {
   if (node.name === tensorInput) return scoresTensor(node, seed as InputValue, batch);
   if (node.name === targetInput) return classTensor('target', target, batch);
   if (batch.classes < 2) throw wrong(`a contrast compares two classes, and the model has ${batch.classes}`);
@@ -113,19 +115,18 @@ export function checkContrast(targets: readonly number[], againsts: readonly num
 }
 
 /**
- * The seed inputs of a program, on the current backend, for the caller to dispose of.
+ * The seed inputs of a program, on the host.
  * @param program  compiled for the kind of the request
  * @throws RelcError RELC3004 (a contrast of one class), RELC4002 (a tensor that does not fit), RELC4003 (no such class)
  */
-export function seedInputs(program: Graph, request: ExplainOptions, batch: Batch): Record<Name, tf.Tensor> {
-  const feed: Record<Name, tf.Tensor> = {};
-  try {
-    for (const node of nodesWithOp(program, 'input')) {
-      if (isSeedInput(node.name)) feed[node.name] = seedInput(node, request, batch);
-    }
-    return feed;
-  } catch (error) {
-    tf.dispose(feed);
-    throw error;
+export async function seedInputs(
+  program: Graph,
+  request: ExplainOptions,
+  batch: Batch,
+): Promise<Record<Name, TensorData>> {
+  const feed: Record<Name, TensorData> = {};
+  for (const node of nodesWithOp(program, 'input')) {
+    if (isSeedInput(node.name)) feed[node.name] = await seedInput(node, request, batch);
   }
+  return feed;
 }

@@ -42,7 +42,7 @@ export const errorCodes = {
   RELC4004: 'the explainer was disposed',
   RELC4005: 'the emitted module does not type-check',
   RELC4006: 'the result is not finite',
-  RELC4007: 'wrong use of a driver',
+  RELC4007: 'wrong use of a driver, or an unknown target',
   RELC4008: 'relevance is unexplained',
   RELC4009: 'not enough memory',
   // 5xxx: the command, files and pictures

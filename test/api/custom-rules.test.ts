@@ -325,12 +325,13 @@ describe('tracing', () => {
   it('leaves no tensors behind', async () => {
     const params = gatedParams();
     const tensors = tf.memory().numTensors;
-    await compile(gatedNet, {
+    const own = await compile(gatedNet, {
       input: [null, 8, 8, 3],
       params,
       rules: first('gates', { kind: 'product' }, 'gate'),
       customRules: { gate: bySquares },
     });
+    own.dispose();
     expect(tf.memory().numTensors).toBe(tensors);
   });
 });

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
-import type { Explainer } from '../../src/api/explainer.js';
+import type { Explainer, Explanation } from '../../src/api/explainer.js';
 import type { ExplainOptions } from '../../src/api/seed.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
@@ -157,6 +157,54 @@ describe('an input', () => {
   });
 });
 
+describe('explanations at once', () => {
+  const requests: readonly ExplainOptions[] = [
+    {},
+    { seed: 'one', target: 1 },
+    { target: 2, against: 0 },
+    { seed: 'one', target: 0 },
+    { target: 1 },
+  ];
+
+  it.each(['cpu', 'wasm'] as const)('are those one after another, on %s', async (backend) => {
+    await useBackend(backend);
+    const inputs = requests.map((_, index) => x.map((value) => value + index));
+    const wanted: Explanation[] = [];
+    for (const [index, request] of requests.entries()) {
+      wanted.push(await explainer.explain(inputs[index]!, request));
+    }
+    const before = tf.memory().numTensors;
+    const fresh = await compile(denseNet, { input: [null, 4], params, rules: 'epsilon' });
+    const together = await Promise.all(requests.map((request, i) => fresh.explain(inputs[i]!, request)));
+    expect(together).toEqual(wanted);
+    fresh.dispose();
+    await useBackend('cpu');
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('beside a check and beside one that is refused', async () => {
+    const wanted = await explainer.explain(one, { target: 1 });
+    const [report, refused, explanation] = await Promise.allSettled([
+      explainer.check(one),
+      explainer.explain(one, { target: 1, against: 1 }),
+      explainer.explain(one, { target: 1 }),
+    ]);
+    expect(report).toMatchObject({ status: 'fulfilled', value: { ok: true } });
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'RELC4003' } });
+    expect(explanation).toEqual({ status: 'fulfilled', value: wanted });
+  });
+
+  it('are refused where the explainer is disposed of before they run, and leave nothing behind', async () => {
+    const empty = tf.memory().numTensors;
+    const fresh = await compile(denseNet, { input: [null, 4], params });
+    const all = Promise.allSettled([fresh.explain(x), fresh.explain(x, { seed: 'one' }), fresh.check(one)]);
+    fresh.dispose();
+    const refused = { status: 'rejected', reason: { code: 'RELC4004' } };
+    expect(await all).toMatchObject([refused, refused, refused]);
+    expect(tf.memory().numTensors).toBe(empty);
+  });
+});
+
 describe('refusals', () => {
   const nan = [0, Number.NaN, 0, 0];
   const wrong: readonly (readonly [string, () => Promise<unknown>, RegExp])[] = [
@@ -175,7 +223,12 @@ describe('refusals', () => {
     [
       'NaN in a tensor',
       () => explainer.explain(tf.tensor2d(nan, [1, 4])),
-      /RELC4006: \S+ is NaN at element 0\n/,
+      /RELC4002: input x holds NaN at element 1/,
+    ],
+    [
+      'what overflows in f32',
+      () => explainer.explain([1e39, 0, 0, 0]),
+      /RELC4006: \S+ is NaN at element 0\n.*overflow/,
     ],
     [
       'what is no list',
@@ -221,8 +274,8 @@ describe('on the backend', () => {
   it('nothing is left by an explanation, and nothing after dispose', async () => {
     const empty = tf.memory().numTensors;
     const fresh = await compile(denseNet, { input: [null, 4], params });
-    await fresh.explain(one);
     const held = tf.memory().numTensors;
+    await fresh.explain(one);
     for (const seed of ['logit', 'logit'] as const) await fresh.explain(x, { seed, target: 1 });
     expect(tf.memory().numTensors).toBe(held);
     expect(held).toBeGreaterThan(empty);
