@@ -5,6 +5,7 @@ import type { Name } from '../ir/graph.js';
 import type { Program } from '../ir/passes/pass.js';
 import type { TensorData } from '../ir/tensor.js';
 import { tfjsEngine } from './engines/tfjs.js';
+import { wasmEngine } from './engines/wasm.js';
 
 /** One program (forward and relevance for one kind of seed), loaded and ready to run. */
 export interface Engine {
@@ -28,7 +29,9 @@ export interface Engine {
 export type EngineFactory = (program: Program) => Engine | Promise<Engine>;
 
 /** Every target in process: a line here is all that one more takes. */
-const factories = { tfjs: tfjsEngine } as const satisfies Readonly<Record<string, EngineFactory>>;
+const factories = { tfjs: tfjsEngine, wasm: wasmEngine } as const satisfies Readonly<
+  Record<string, EngineFactory>
+>;
 
 /** Where an explainer runs in process. */
 export type ExecutionTarget = keyof typeof factories;

@@ -106,18 +106,29 @@ class Fuser {
 
   private visit(node: Node): void {
     const { op } = node;
-    if (op === 'input' || op === 'param' || op === 'constant') return this.source(node);
-    if (viewOps.has(op)) return this.movement(node);
-    if (this.dialect[op]?.formula !== undefined) return this.elementwise(node);
-    if (op === 'einsum' || op === 'conv' || op === 'conv_transpose') return this.linear(node);
-    if (op === 'sum' || op === 'reduce_max') return this.reduction(node);
-    if (op === 'max_pool' || op === 'avg_pool') return this.pool(node);
-    if (op === 'batch_total') return this.batchTotal(node);
-    if (op === 'pad') return this.pad(node);
-    if (op === 'concat') return this.concat(node);
-    if (specialOps.has(op)) return this.special(node);
-    throw new OpProblem('RELC4001', `${op} has no kernel`, 'choose another target');
+    const kinds: Readonly<Record<string, (node: Node) => void>> = this.visitors;
+    if (Object.hasOwn(kinds, op)) kinds[op]!(node);
+    else if (viewOps.has(op)) this.movement(node);
+    else if (this.dialect[op]?.formula !== undefined) this.elementwise(node);
+    else if (specialOps.has(op)) this.special(node);
+    else throw new OpProblem('RELC4001', `${op} has no kernel`, 'choose another target');
   }
+
+  private readonly visitors = {
+    input: (node: Node) => this.source(node),
+    param: (node: Node) => this.source(node),
+    constant: (node: Node) => this.source(node),
+    einsum: (node: Node) => this.linear(node),
+    conv: (node: Node) => this.linear(node),
+    conv_transpose: (node: Node) => this.linear(node),
+    sum: (node: Node) => this.reduction(node),
+    reduce_max: (node: Node) => this.reduction(node),
+    max_pool: (node: Node) => this.pool(node),
+    avg_pool: (node: Node) => this.pool(node),
+    batch_total: (node: Node) => this.batchTotal(node),
+    pad: (node: Node) => this.pad(node),
+    concat: (node: Node) => this.concat(node),
+  };
 
   private phaseOf = (name: Name): Phase => (this.active.has(name) ? 'run' : 'load');
 

@@ -167,7 +167,11 @@ export function pruned(kernel: LoopKernel): LoopKernel {
   ];
   const used = new Set<number>();
   const seen = new Map<Scalar, Scalar>();
-  for (const value of roots) mapOperands(value, (leaf) => (used.add(leaf.index), leaf), seen);
+  const note = (leaf: OperandLeaf): Scalar => {
+    used.add(leaf.index);
+    return leaf;
+  };
+  for (const value of roots) mapOperands(value, note, seen);
   const numbers = new Map([...used].sort((a, b) => a - b).map((number, index) => [number, index]));
   const known = new Map<Scalar, Scalar>();
   const renumber = (value: Scalar) =>

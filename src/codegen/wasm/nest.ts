@@ -56,7 +56,10 @@ export function nest(
   chunked?: { readonly loop: Loop; readonly turns: Turns },
 ): void {
   const [loop, ...inner] = loops;
-  if (loop === undefined) return body(pointers);
+  if (loop === undefined) {
+    body(pointers);
+    return;
+  }
   f.scoped(() => {
     const turns = chunked?.loop === loop ? chunked.turns : undefined;
     const moving = pointers.map((pointer, index) =>

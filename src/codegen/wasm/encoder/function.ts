@@ -91,8 +91,8 @@ export class FunctionBuilder {
 
   /** Runs `body` a fixed number of times. */
   times(count: number, body: () => void): void {
-    if (count === 0) return;
-    if (count === 1) return body();
+    if (count === 1) body();
+    if (count <= 1) return;
     const left = this.hold(i32.const(count));
     this.repeat(() => {
       body();
