@@ -349,6 +349,14 @@ describe('refused before anything is written', () => {
   });
 });
 
+it('an error that is no input’s own ends the run', async () => {
+  const method = ['--method', 'integrated-gradients', '-r', 'epsilon'];
+  const run = await relc('explain', model, at('pictures'), '-o', at('ended'), ...method);
+  expect([run.code, run.err.includes('RELC4007')]).toEqual([1, true]);
+  expect(filesIn(at('ended'))).toEqual(['results.jsonl']);
+  expect(readFileSync(at('ended/results.jsonl'), 'utf8')).toBe('');
+});
+
 it('a folder that cannot be written ends the run', async () => {
   writeFileSync(at('taken'), '');
   const run = await relc('explain', model, at('pictures'), '-o', at('taken'));
