@@ -87,8 +87,8 @@ function groupsOf(keys: readonly string[]): number[][] {
 export function namesFor(paths: readonly string[]): string[] {
   const files = paths.map((path) => resolve(path));
   const stems = files.map((file) => file.slice(0, file.length - extname(file).length));
-  const shared = new Set(groupsOf(stems).flat());
-  const leaves = files.map((file, index) => (shared.has(index) ? basename(file) : basename(stems[index]!)));
+  const alike = new Set(groupsOf(stems).flat());
+  const leaves = files.map((file, index) => (alike.has(index) ? basename(file) : basename(stems[index]!)));
   const depths = files.map(() => 0);
   const nameOf = (index: number) =>
     join(...foldersOf(files[index]!).slice(0, depths[index]!).reverse(), leaves[index]!);
