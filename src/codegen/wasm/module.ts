@@ -21,6 +21,8 @@ export interface WasmProgram extends EncodedModule {
   readonly addressOf: (name: Name) => number;
   /** Steps: those of the load phase, then those of a run; `varied` is the first that depends on varied inputs. */
   readonly steps: { readonly run: number; readonly varied: number; readonly end: number };
+  /** Address of the word that is not 0 where an index pointed outside. */
+  readonly failed: number;
   /** Where scratch memory begins, and how much each of at most `threads` threads has. */
   readonly scratch: { readonly address: number; readonly bytes: number; readonly threads: number };
 }
@@ -205,6 +207,7 @@ export function wasmProgram(plan: KernelPlan): WasmProgram {
     pages,
     addressOf,
     steps: { run: load.length, varied: load.length + once.length, end: steps.length },
+    failed: control.failed,
     scratch: { address: scratchStart, bytes: scratchBytes, threads: mostThreads },
   };
 }
