@@ -2,7 +2,7 @@
 import type { FunctionBuilder } from './encoder/function.js';
 import { f32, type I32, i32, i32x4, statement, v128 } from './encoder/instructions.js';
 import { writeLanes } from './lanes.js';
-import { bytesOf, nest, type Pointer } from './nest.js';
+import { advanced, bytesOf, nest, type Pointer } from './nest.js';
 
 /** Words from which an instruction for all of them is faster than a loop over vectors. */
 const manyWords = 128;
@@ -15,7 +15,7 @@ function eachVector(
   body: (at: readonly Pointer[], lanes: number) => void,
 ): void {
   const whole = Math.floor(count / 4);
-  const at = (vector: number) => pointers.map(({ base, bytes }) => ({ base, bytes: bytes + 16 * vector }));
+  const at = (vector: number) => pointers.map((pointer) => advanced(pointer, 4 * vector));
   if (whole <= 4) {
     for (let vector = 0; vector < whole; vector++) body(at(vector), 4);
   } else {
