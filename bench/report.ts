@@ -9,33 +9,31 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The first column is text; numbers stand right. */
-function padded(rows: readonly (readonly string[])[], texts: number): string[][] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+const isNumber = (cell: string) => /^[-–\d]/.test(cell) || cell === '';
+
+/** Whether each column has numbers, which stand right. */
+function numeric({ head, rows }: Table): boolean[] {
+  return head.map((_, column) => rows.every((row) => isNumber(row[column]!)));
+}
+
+function padded(rows: readonly (readonly string[])[], right: readonly boolean[]): string[][] {
+  const widths = right.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>
     row.map((cell, column) =>
-      column < texts ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
     ),
   );
 }
 
-const isNumber = (cell: string) => /^[-–\d]/.test(cell) || cell === '';
-
-/** Columns before the first with numbers. */
-function textColumns({ head, rows }: Table): number {
-  const first = head.findIndex((_, column) => rows.every((row) => isNumber(row[column]!)));
-  return first === -1 ? head.length : first;
-}
-
 export function forTerminal(table: Table): string {
-  const lines = padded([table.head, ...table.rows], textColumns(table));
+  const lines = padded([table.head, ...table.rows], numeric(table));
   return [table.title, ...lines.map((cells) => `  ${cells.join('  ').trimEnd()}`)].join('\n');
 }
 
 export function asMarkdown(table: Table): string {
-  const texts = textColumns(table);
-  const rule = table.head.map((_, column) => (column < texts ? ':--' : '--:'));
-  const lines = padded([table.head, rule, ...table.rows], texts).map((cells) => `| ${cells.join(' | ')} |`);
+  const right = numeric(table);
+  const rule = right.map((isRight) => (isRight ? '--:' : ':--'));
+  const lines = padded([table.head, rule, ...table.rows], right).map((cells) => `| ${cells.join(' | ')} |`);
   return [`### ${table.title}`, '', ...lines].join('\n');
 }
 
