@@ -199,7 +199,7 @@ class ContractionCode {
     const { f } = this;
     const vectors = Math.ceil(columns / 4);
     f.scoped(() => {
-      const sums = Array.from({ length: height * vectors }, () => f.hold(f32x4.const(0)));
+      const sums = Array.from({ length: height * vectors }, () => f.hold(f.constant(f32x4.const(0))));
       const panel = f.hold(this.context.scratch);
       const [a] = pointers;
       nest(f, this.terms, [a!], ([at]) => {
