@@ -4,12 +4,12 @@ import type { Kernel, LoopKernel, PadKernel } from './kernel.js';
 
 /** The loops that a pad consists of, in order. */
 export function padLoops(kernel: PadKernel): LoopKernel[] {
-  const { name, values, from, shape, to, low, high, interior, filler, dtype } = kernel;
+  const { name, from, shape, to, low, high, interior, filler, dtype } = kernel;
   const whole = shape.map(
     (extent, axis) => low[axis]! + extent + (extent - 1) * interior[axis]! + high[axis]!,
   );
   const own = rowMajorStrides(whole);
-  const common = { kind: 'loops', name, values, reduced: [] } as const;
+  const common = { kind: 'loops', name, values: [], reduced: [] } as const;
   const offset = low.reduce((sum, count, axis) => sum + count * own[axis]!, 0);
   const strides = own.map((stride, axis) => stride * (interior[axis]! + 1));
   return [

@@ -1,0 +1,152 @@
+// What one kernel reads, computes and writes, as lines of text: prologue, sum, epilogue.
+import type { Name } from '../../../ir/graph.js';
+import type { Scalar } from '../../../ir/scalar.js';
+import { printType } from '../../../ir/type.js';
+import type { Access, Buffer, ContractionKernel, LoopKernel } from '../kernel.js';
+import { isPlain, type NamedLoop, namedLoops, printElement } from './access.js';
+import { labelled } from './layout.js';
+import { type ScalarLine, ScalarPrinter, usesOfScalars } from './scalars.js';
+
+export type Buffers = ReadonlyMap<Name, Buffer>;
+
+export const times = (extents: readonly number[]) => (extents.length === 0 ? '1' : extents.join('×'));
+
+/** A buffer's name and type. */
+export function typed(buffers: Buffers, name: Name): string {
+  return `%${name} : ${printType(buffers.get(name)!)}`;
+}
+
+/** `m=112×112 n=64 k=3×3×3`, in the order in which the loops run. */
+export function printLoops(kernel: LoopKernel | ContractionKernel): string {
+  const groups: (readonly [string, readonly number[]])[] =
+    kernel.kind === 'contraction'
+      ? [
+          ['b', kernel.batch],
+          ['m', kernel.m],
+          ['n', [kernel.n]],
+          ['k', kernel.k],
+        ]
+      : [
+          ['i', kernel.loops],
+          ['k', kernel.reduced],
+        ];
+  const letters = kernel.kind === 'contraction' ? 'mnk' : 'i';
+  return groups
+    .map(([letter, extents]) => [letter, extents.filter((extent) => extent > 1)] as const)
+    .filter(([letter, extents]) => extents.length > 0 || letters.includes(letter))
+    .map(([letter, extents]) => `${letter}=${times(extents)}`)
+    .join(' ');
+}
+
+/** The loops of a kernel by name: those around its stores, and those of its sum. */
+function loopsByName(kernel: LoopKernel | ContractionKernel): { outer: NamedLoop[]; terms: NamedLoop[] } {
+  if (kernel.kind === 'loops')
+    return { outer: namedLoops('i', kernel.loops), terms: namedLoops('k', kernel.reduced) };
+  const outer = [
+    ...namedLoops('b', kernel.batch),
+    ...namedLoops('m', kernel.m),
+    ...namedLoops('n', [kernel.n]),
+  ];
+  return { outer, terms: namedLoops('k', kernel.k) };
+}
+
+/** An expression in one piece. */
+function inOnePiece(value: Scalar, operand: (index: number) => string): string {
+  return new ScalarPrinter(operand, new Map()).read(value);
+}
+
+const isElement = ({ kind }: Scalar) => kind === 'operand';
+
+/** What a kernel does before its stores: a modified factor, and the sum or maximum itself. */
+interface Reduction {
+  readonly prologue?: string;
+  readonly operator: 'sum' | 'max';
+  readonly expression: string;
+}
+
+function contractionSum(kernel: ContractionKernel, buffers: Buffers): Reduction {
+  const { batch, m, a, b } = kernel;
+  const { outer, terms } = loopsByName(kernel);
+  const element = (access: Access, loops: readonly NamedLoop[]) =>
+    printElement(access, loops, buffers.get(access.buffer)!.shape);
+  const loopsOfB = [...outer.slice(0, batch.length), ...terms, outer[batch.length + m.length]!];
+  const left = element(a, [...outer.slice(0, -1), ...terms]);
+  const right = inOnePiece(b.value, (index) => element(b.operands[index]!, loopsOfB));
+  const names = printNames(terms);
+  if (isElement(b.value)) return { operator: 'sum', expression: `Σ${names} ${left} · ${right}` };
+  return { prologue: `b = ${right}`, operator: 'sum', expression: `Σ${names} ${left} · b` };
+}
+
+/** `{k0, k1}` */
+const printNames = (terms: readonly NamedLoop[]) => {
+  const names = terms.filter(({ extent }) => extent > 1).map(({ name }) => name);
+  return names.length === 0 ? '' : `{${names.join(', ')}}`;
+};
+
+function loopSum(kernel: LoopKernel, buffers: Buffers): Reduction | undefined {
+  if (kernel.reduction === undefined) return undefined;
+  const { operator, body } = kernel.reduction;
+  const { outer, terms } = loopsByName(kernel);
+  const operand = (index: number) => {
+    const access = kernel.operands[index] as Access;
+    return printElement(access, [...outer, ...terms], buffers.get(access.buffer)!.shape);
+  };
+  const product =
+    body.kind === 'apply' && body.fn === 'mul'
+      ? body.args.map((arg) => inOnePiece(arg, operand)).join(' · ')
+      : inOnePiece(body, operand);
+  return { operator, expression: `${operator === 'sum' ? 'Σ' : 'max'}${printNames(terms)} ${product}` };
+}
+
+/** The named values of a kernel and what its stores read besides, a line each. */
+function bodyLines(kernel: LoopKernel | ContractionKernel, buffers: Buffers, result: string): ScalarLine[] {
+  const { outer } = loopsByName(kernel);
+  const operand = (index: number) => {
+    const access = kernel.operands[index]!;
+    if (access === 'result') return result;
+    const { shape } = buffers.get(access.buffer)!;
+    return isPlain(access, outer, shape) ? `%${access.buffer}` : printElement(access, outer, shape);
+  };
+  const printer = new ScalarPrinter(operand, usesOfScalars(kernel.stores.map(({ value }) => value)));
+  const stored = new Map(kernel.stores.map(({ access, value }) => [access.buffer, value]));
+  for (const { name, scalar } of kernel.values) {
+    printer.name(`%${name}`, scalar);
+    stored.delete(name);
+  }
+  for (const [name, value] of stored) printer.name(`%${name}`, value);
+  return printer.lines;
+}
+
+/** What a kernel writes: where its loops do not run over the whole buffer, also which elements. */
+function written(kernel: LoopKernel | ContractionKernel, buffers: Buffers): string[] {
+  const { outer } = loopsByName(kernel);
+  return kernel.stores.map(({ access }) => {
+    const buffer = buffers.get(access.buffer)!;
+    if (isPlain(access, outer, buffer.shape)) return typed(buffers, access.buffer);
+    return `${printElement(access, outer, buffer.shape)} : ${printType(buffer)}`;
+  });
+}
+
+const labels = { reads: '', prologue: '', sum: '', max: '', body: '', epilogue: '', writes: '' };
+const width = Math.max(...Object.keys(labels).map((label) => label.length));
+export const indented = (label: keyof typeof labels | '') => `  ${label.padEnd(width)}  `;
+
+export function fusedLines(kernel: LoopKernel | ContractionKernel, buffers: Buffers): string[] {
+  const reduction =
+    kernel.kind === 'contraction' ? contractionSum(kernel, buffers) : loopSum(kernel, buffers);
+  const [first, ...rest] = bodyLines(kernel, buffers, reduction?.operator ?? '');
+  const lines: string[] = [];
+  let epilogue: readonly ScalarLine[] = [first!, ...rest];
+  if (reduction !== undefined) {
+    const { prologue, operator, expression } = reduction;
+    if (prologue !== undefined) lines.push(...labelled(indented('prologue'), prologue));
+    const isFirst = first!.expression === operator;
+    lines.push(...labelled(indented(operator), `${isFirst ? first!.name : operator} = ${expression}`));
+    if (isFirst) epilogue = rest;
+  }
+  for (const [index, { name, expression }] of epilogue.entries()) {
+    const label = reduction === undefined ? 'body' : 'epilogue';
+    lines.push(...labelled(indented(index === 0 ? label : ''), `${name} = ${expression}`));
+  }
+  return [...lines, ...labelled(indented('writes'), written(kernel, buffers).join(', '))];
+}
