@@ -74,7 +74,7 @@ function contractionSum(kernel: ContractionKernel, buffers: Buffers): Reduction 
   const right = inOnePiece(b.value, (index) => element(b.operands[index]!, loopsOfB));
   const names = printNames(terms);
   if (isElement(b.value)) return { operator: 'sum', expression: `Σ${names} ${left} · ${right}` };
-  return { prologue: `b = ${right}`, operator: 'sum', expression: `Σ${names} ${left} · b` };
+  return { prologue: right, operator: 'sum', expression: `Σ${names} ${left} · b` };
 }
 
 /** `{k0, k1}` */
@@ -127,26 +127,29 @@ function written(kernel: LoopKernel | ContractionKernel, buffers: Buffers): stri
   });
 }
 
-const labels = { reads: '', prologue: '', sum: '', max: '', body: '', epilogue: '', writes: '' };
-const width = Math.max(...Object.keys(labels).map((label) => label.length));
-export const indented = (label: keyof typeof labels | '') => `  ${label.padEnd(width)}  `;
+/** Columns that all labels take. */
+const labelWidth = 'epilogue'.length;
+export const indented = (label: string) => `  ${label.padEnd(labelWidth)}  `;
 
+/** One value, behind a label where it is the first of its kind. */
+const statement = (label: string, { name, expression }: ScalarLine) =>
+  labelled(indented(label), `${name} = ${expression}`, 2);
+
+/** What a kernel with loops does, in order: prologue, sum or maximum, the values made of it, and what is stored. */
 export function fusedLines(kernel: LoopKernel | ContractionKernel, buffers: Buffers): string[] {
   const reduction =
     kernel.kind === 'contraction' ? contractionSum(kernel, buffers) : loopSum(kernel, buffers);
-  const [first, ...rest] = bodyLines(kernel, buffers, reduction?.operator ?? '');
+  let values = bodyLines(kernel, buffers, reduction?.operator ?? '');
   const lines: string[] = [];
-  let epilogue: readonly ScalarLine[] = [first!, ...rest];
   if (reduction !== undefined) {
     const { prologue, operator, expression } = reduction;
-    if (prologue !== undefined) lines.push(...labelled(indented('prologue'), prologue));
-    const isFirst = first!.expression === operator;
-    lines.push(...labelled(indented(operator), `${isFirst ? first!.name : operator} = ${expression}`));
-    if (isFirst) epilogue = rest;
+    if (prologue !== undefined) lines.push(...statement('prologue', { name: 'b', expression: prologue }));
+    const [first] = values;
+    const isNamed = first?.expression === operator;
+    lines.push(...statement(operator, { name: isNamed ? first!.name : operator, expression }));
+    if (isNamed) values = values.slice(1);
   }
-  for (const [index, { name, expression }] of epilogue.entries()) {
-    const label = reduction === undefined ? 'body' : 'epilogue';
-    lines.push(...labelled(indented(index === 0 ? label : ''), `${name} = ${expression}`));
-  }
+  const label = reduction === undefined ? 'body' : 'epilogue';
+  for (const [index, value] of values.entries()) lines.push(...statement(index === 0 ? label : '', value));
   return [...lines, ...labelled(indented('writes'), written(kernel, buffers).join(', '))];
 }

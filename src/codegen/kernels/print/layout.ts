@@ -42,31 +42,35 @@ export function columns(
   return all.map((row) => `  ${row.map(cell).join('  ')}`.trimEnd());
 }
 
-/** Parts of a text that a line may end after: arguments and factors, but not the indices of an element. */
+/** Parts of a text that a line may end after: a name, arguments and factors, but not the indices of an element. */
 function pieces(text: string): string[] {
   const found: string[] = [];
   let [depth, begin] = [0, 0];
   for (let place = 0; place < text.length; place++) {
-    if (text[place] === '[') depth++;
-    if (text[place] === ']') depth--;
-    const ends = text.startsWith(', ', place) || text.startsWith(' · ', place);
-    if (depth > 0 || !ends) continue;
-    const end = place + (text[place] === ',' ? 2 : 1);
+    const character = text[place]!;
+    if ('[{'.includes(character)) depth++;
+    if (']}'.includes(character)) depth--;
+    if (depth > 0 || !breaks.some((mark) => text.startsWith(mark, place))) continue;
+    const end = place + (character === ',' ? 2 : character === ' ' && text[place + 1] === '=' ? 3 : 1);
     found.push(text.slice(begin, end));
     begin = end;
   }
   return [...found, text.slice(begin)];
 }
 
+const breaks = [', ', ' · ', ' = '];
 const mostColumns = 110;
+/** What is shorter stays on its line all the same: the 0 of a max. */
+const fewestColumns = 12;
 
-/** A text behind a label, on as many lines as it takes; those after the first begin under it. */
-export function labelled(label: string, text: string): string[] {
-  const indent = ' '.repeat(label.length);
+/** A text behind a label, on as many lines as it takes; those after the first begin under it, or `further` right. */
+export function labelled(label: string, text: string, further = 0): string[] {
+  const indent = ' '.repeat(label.length + further);
   const lines: string[] = [];
   let line = '';
   for (const piece of pieces(text)) {
-    if (line !== '' && label.length + line.length + piece.trimEnd().length > mostColumns) {
+    const reach = label.length + line.length + piece.trimEnd().length;
+    if (line !== '' && reach > mostColumns && piece.trim().length > fewestColumns) {
       lines.push(line);
       line = '';
     }

@@ -19,6 +19,11 @@ interface PhaseMemory {
   readonly live: readonly number[];
 }
 
+interface Peak {
+  readonly title: string;
+  readonly step: number;
+}
+
 const barWidth = 20;
 const chartWidth = 64;
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -51,31 +56,36 @@ function addresses(plan: KernelPlan): (offset: number) => string {
   return (offset) => `0x${offset.toString(16).padStart(digits, '0')}`;
 }
 
-/** What a phase computes step by step, a row for each buffer that is written. */
-function stepTable(plan: KernelPlan, { kernels, buffers, live }: PhaseMemory): string[] {
+/** The first step at which most bytes live, if any do. */
+function peakOf(phases: readonly PhaseMemory[], bytes: number): Peak | undefined {
+  const phase = phases.find(({ live }) => live.includes(bytes));
+  return phase && { title: phase.title, step: phase.live.indexOf(bytes) };
+}
+
+/** What a phase computes step by step: a row for each buffer that a step writes (+) and for each that dies with it (−). */
+function stepTable(plan: KernelPlan, { kernels, buffers, live }: PhaseMemory, peak: number): string[] {
   const address = addresses(plan);
-  const peak = Math.max(...live);
+  const seen = new Set<Name>();
+  const change = (mark: string, name: Name) => {
+    const { region, offset, bytes } = plan.placements.get(name)!;
+    return [mark, region === 'arena' ? address(offset) : region, printBytes(bytes), `%${name}`];
+  };
   const rows = kernels.flatMap((kernel, step) => {
-    const isPeak = live[step] === plan.liveBytes && live.indexOf(peak) === step;
-    const freed = buffers.filter(({ until }) => until === step).map(({ name }) => `%${name}`);
-    return writes(kernel).map((name, index) => {
-      const { region, offset, bytes } = plan.placements.get(name)!;
-      const place = [`%${name}`, region === 'arena' ? address(offset) : 'weights', printBytes(bytes)];
-      if (index > 0) return ['', '', ...place, '', '', ''];
-      const remark = isPeak ? '◀ peak' : '';
-      const memory = [printBytes(live[step]!), bar(plan.liveBytes === 0 ? 0 : live[step]! / plan.liveBytes)];
-      return [
-        String(step),
-        kindOf(kernel),
-        ...place,
-        memory[0]!,
-        `${memory[1]} ${remark}`.trim(),
-        freed.join(', '),
-      ];
-    });
+    const fraction = plan.liveBytes === 0 ? 0 : live[step]! / plan.liveBytes;
+    const own = [
+      ...[String(step), kindOf(kernel), printBytes(live[step]!)],
+      `${bar(fraction)}${step === peak ? ' ◀ peak' : ''}`,
+    ];
+    const written = writes(kernel).map((name) => change(seen.has(name) ? '' : '+', name));
+    for (const name of writes(kernel)) seen.add(name);
+    const freed = buffers.filter(({ until }) => until === step).map(({ name }) => change('−', name));
+    return [...written, ...freed].map((cells, index) => [
+      ...(index === 0 ? own : ['', '', '', '']),
+      ...cells,
+    ]);
   });
-  const heading = ['step', 'kernel', 'writes', 'at', 'size', 'live', 'of the peak', 'frees'];
-  return columns(heading, rows, new Set(['step', 'size', 'live']));
+  const heading = ['step', 'kernel', 'live', 'of the peak', '', 'at', 'size', 'buffer'];
+  return columns(heading, rows, new Set(['step', 'live', 'size']));
 }
 
 /** While which steps a buffer lives, as a strip: each character stands for one step or several. */
@@ -127,15 +137,7 @@ function weightTable(plan: KernelPlan): string[] {
   return columns(['at', 'size', 'from', 'buffer'], rows, new Set(['size']));
 }
 
-/** The step at which most bytes live. */
-function peakStep(phases: readonly PhaseMemory[], bytes: number): string {
-  for (const { title, live } of phases) {
-    if (live.includes(bytes)) return `${title} ${live.indexOf(bytes)}`;
-  }
-  return 'rest';
-}
-
-function planHead(plan: KernelPlan, phases: readonly PhaseMemory[]): string[] {
+function planHead(plan: KernelPlan, phases: readonly PhaseMemory[], peak: Peak | undefined): string[] {
   const { program, weightBytes, arenaBytes, liveBytes } = plan;
   const apart = phases.reduce((total, { buffers }) => total + sumOf(buffers), 0);
   const count = (region: Placement['region']) =>
@@ -143,7 +145,7 @@ function planHead(plan: KernelPlan, phases: readonly PhaseMemory[]): string[] {
   const rows = [
     ['weights', printBytes(weightBytes), counted(count('weights'), 'buffer')],
     ['arena', printBytes(arenaBytes), factorOf(arenaBytes, liveBytes)],
-    ['live', printBytes(liveBytes), `at ${peakStep(phases, liveBytes)}: the arena cannot be smaller`],
+    ['live', printBytes(liveBytes), `at most, at ${printPeak(peak)}: the arena cannot be smaller`],
     ['apart', printBytes(apart), `what ${counted(count('arena'), 'buffer')} would take, each for itself`],
   ];
   const [labels, sizes] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -153,17 +155,23 @@ function planHead(plan: KernelPlan, phases: readonly PhaseMemory[]): string[] {
   ];
 }
 
+const printPeak = (peak: Peak | undefined) => (peak === undefined ? 'no step' : `${peak.title} ${peak.step}`);
+
 const factorOf = (arena: number, live: number) =>
   live === 0 ? 'nothing lives in it' : `${(arena / live).toFixed(2)} × what lives at once`;
 
 /** The whole plan: a head, the steps of each phase, then memory by place. */
 export function printPlan(plan: KernelPlan): string {
   const phases = (['load', 'run'] as const).map((title) => memoryOf(plan, title));
+  const peak = peakOf(phases, plan.liveBytes);
   const blocks = [
-    planHead(plan, phases),
+    planHead(plan, phases, peak),
     ...phases
       .filter(({ kernels }) => kernels.length > 0)
-      .map((phase) => [`steps of ${phase.title}`, ...stepTable(plan, phase)]),
+      .map((phase) => [
+        `steps of ${phase.title}`,
+        ...stepTable(plan, phase, peak?.title === phase.title ? peak.step : -1),
+      ]),
     ...phases
       .filter(({ buffers }) => buffers.length > 0)
       .map((phase) => [`arena of ${phase.title}`, ...arenaTable(plan, phase)]),
