@@ -78,7 +78,7 @@ function leakNotes(graph: Graph, { flow, rules }: Compiled): PrintOptions {
 export const dumpCommand: Command = {
   name: 'dump',
   positionals: ['MODEL'],
-  summary: 'print the graph of a model, or of its explainer, at any stage',
+  summary: 'print the graph of a model, or of its explainer, at any stage, or its kernels',
   description: `Without --rules the forward graph, with them the graph of forward and relevance. The text is what relc
 reads again as .relc; the graph of each custom rule stands after that of the stage. Stages:
 ${stageNames.join(', ')}.
