@@ -145,7 +145,9 @@ describe.each([...presets.keys()])('dumps of a conv net under %s', (rules) => {
       const { name } = kernels[index]!;
       expect(block.startsWith(`kernel %${name} = ${kindOf(kernels[index]!)}`), block).toBe(true);
       for (const written of writes(kernels[index]!)) expect(block).toContain(`%${written}`);
-      const made = [...block.matchAll(/^ {2}(?:sum|max|body|epilogue)? +(%\S+) =/gm)].map((line) => line[1]);
+      const made = [...block.matchAll(/^ {2}(?:prologue|sum|max|body|epilogue)? +(%\S+) =/gm)].map(
+        (line) => line[1],
+      );
       expect(new Set(made).size, block).toBe(made.length);
     }
   });
@@ -210,12 +212,24 @@ it('gives what is read twice a line of its own', () => {
   expect(text).toContain('%z = select(greater(%x, 0), %x, expm1(%x))');
   const [x, w] = [operand(0, 'f32'), scalar.exp(operand(1, 'f32'))];
   const root = scalar.mul(w, scalar.add(x, w));
-  const printer = new ScalarPrinter((index) => `%x${index}`, usesOfScalars([root]));
+  const printer = new ScalarPrinter((index) => `%x${index}`, usesOfScalars([root]), 't');
   printer.name('%z', root);
   expect(printer.lines.map(({ name, expression }) => `${name} = ${expression}`)).toEqual([
     't0 = exp(%x1)',
     '%z = mul(t0, add(%x0, t0))',
   ]);
+});
+
+it('gives what a sum reads twice a line in its prologue', () => {
+  const { graph } = graphOf(
+    { x: 'in f32[N,3]' },
+    '%a = exp(%x) : f32[N,3]',
+    '%b = elu(%a) : f32[N,3]',
+    '%z = sum(%b) {axes=[1]} : f32[N]',
+  );
+  const text = printKernels(kernelsOf({ graph, weights: new Map() }));
+  expect(text).toContain('  prologue  p0 = exp(%x[0, k])\n');
+  expect(text).toContain('  sum       %z = Σ{k} select(greater(p0, 0), p0, expm1(p0))\n');
 });
 
 it('prints amounts in units that a person reads', () => {

@@ -1,6 +1,5 @@
 // What one kernel reads, computes and writes, as lines of text: prologue, sum, epilogue.
 import type { Name } from '../../../ir/graph.js';
-import type { Scalar } from '../../../ir/scalar.js';
 import { printType } from '../../../ir/type.js';
 import type { Access, Buffer, ContractionKernel, LoopKernel } from '../kernel.js';
 import { isPlain, type NamedLoop, namedLoops, printElement } from './access.js';
@@ -50,19 +49,18 @@ function loopsByName(kernel: LoopKernel | ContractionKernel): { outer: NamedLoop
   return { outer, terms: namedLoops('k', kernel.k) };
 }
 
-/** An expression in one piece. */
-function inOnePiece(value: Scalar, operand: (index: number) => string): string {
-  return new ScalarPrinter(operand, new Map()).read(value);
-}
-
-const isElement = ({ kind }: Scalar) => kind === 'operand';
-
-/** What a kernel does before its stores: a modified factor, and the sum or maximum itself. */
+/** What a kernel does before its stores: lines of a modified factor, and the sum or maximum itself. */
 interface Reduction {
-  readonly prologue?: string;
+  readonly prologue: readonly ScalarLine[];
   readonly operator: 'sum' | 'max';
   readonly expression: string;
 }
+
+/** `{k0, k1}` */
+const printNames = (terms: readonly NamedLoop[]) => {
+  const names = terms.filter(({ extent }) => extent > 1).map(({ name }) => name);
+  return names.length === 0 ? '' : `{${names.join(', ')}}`;
+};
 
 function contractionSum(kernel: ContractionKernel, buffers: Buffers): Reduction {
   const { batch, m, a, b } = kernel;
@@ -71,17 +69,12 @@ function contractionSum(kernel: ContractionKernel, buffers: Buffers): Reduction 
     printElement(access, loops, buffers.get(access.buffer)!.shape);
   const loopsOfB = [...outer.slice(0, batch.length), ...terms, outer[batch.length + m.length]!];
   const left = element(a, [...outer.slice(0, -1), ...terms]);
-  const right = inOnePiece(b.value, (index) => element(b.operands[index]!, loopsOfB));
-  const names = printNames(terms);
-  if (isElement(b.value)) return { operator: 'sum', expression: `Σ${names} ${left} · ${right}` };
-  return { prologue: right, operator: 'sum', expression: `Σ${names} ${left} · b` };
+  const operand = (index: number) => element(b.operands[index]!, loopsOfB);
+  const printer = new ScalarPrinter(operand, usesOfScalars([b.value]), 'p');
+  if (b.value.kind === 'apply') printer.name('b', b.value);
+  const expression = `Σ${printNames(terms)} ${left} · ${printer.read(b.value)}`;
+  return { prologue: printer.lines, operator: 'sum', expression };
 }
-
-/** `{k0, k1}` */
-const printNames = (terms: readonly NamedLoop[]) => {
-  const names = terms.filter(({ extent }) => extent > 1).map(({ name }) => name);
-  return names.length === 0 ? '' : `{${names.join(', ')}}`;
-};
 
 function loopSum(kernel: LoopKernel, buffers: Buffers): Reduction | undefined {
   if (kernel.reduction === undefined) return undefined;
@@ -91,11 +84,11 @@ function loopSum(kernel: LoopKernel, buffers: Buffers): Reduction | undefined {
     const access = kernel.operands[index] as Access;
     return printElement(access, [...outer, ...terms], buffers.get(access.buffer)!.shape);
   };
-  const product =
-    body.kind === 'apply' && body.fn === 'mul'
-      ? body.args.map((arg) => inOnePiece(arg, operand)).join(' · ')
-      : inOnePiece(body, operand);
-  return { operator, expression: `${operator === 'sum' ? 'Σ' : 'max'}${printNames(terms)} ${product}` };
+  const factors = body.kind === 'apply' && body.fn === 'mul' ? body.args : [body];
+  const printer = new ScalarPrinter(operand, usesOfScalars(factors), 'p');
+  const product = factors.map((factor) => printer.read(factor)).join(' · ');
+  const sign = operator === 'sum' ? 'Σ' : 'max';
+  return { prologue: printer.lines, operator, expression: `${sign}${printNames(terms)} ${product}` };
 }
 
 /** The named values of a kernel and what its stores read besides, a line each. */
@@ -107,7 +100,7 @@ function bodyLines(kernel: LoopKernel | ContractionKernel, buffers: Buffers, res
     const { shape } = buffers.get(access.buffer)!;
     return isPlain(access, outer, shape) ? `%${access.buffer}` : printElement(access, outer, shape);
   };
-  const printer = new ScalarPrinter(operand, usesOfScalars(kernel.stores.map(({ value }) => value)));
+  const printer = new ScalarPrinter(operand, usesOfScalars(kernel.stores.map(({ value }) => value)), 't');
   const stored = new Map(kernel.stores.map(({ access, value }) => [access.buffer, value]));
   for (const { name, scalar } of kernel.values) {
     printer.name(`%${name}`, scalar);
@@ -143,7 +136,8 @@ export function fusedLines(kernel: LoopKernel | ContractionKernel, buffers: Buff
   const lines: string[] = [];
   if (reduction !== undefined) {
     const { prologue, operator, expression } = reduction;
-    if (prologue !== undefined) lines.push(...statement('prologue', { name: 'b', expression: prologue }));
+    for (const [index, line] of prologue.entries())
+      lines.push(...statement(index === 0 ? 'prologue' : '', line));
     const [first] = values;
     const isNamed = first?.expression === operator;
     lines.push(...statement(operator, { name: isNamed ? first!.name : operator, expression }));

@@ -23,6 +23,8 @@ export class ScalarPrinter {
     private readonly operand: (index: number) => string,
     /** How often each expression is read: what is read twice has a line of its own. */
     private readonly uses: ReadonlyMap<Scalar, number>,
+    /** What names of such lines begin with. */
+    private readonly letter: string,
   ) {}
 
   /** An expression by its name, where it has one, or else written out. */
@@ -41,7 +43,7 @@ export class ScalarPrinter {
 
   private temporary(value: Scalar): string {
     const expression = this.written(value);
-    const name = `t${this.temporaries++}`;
+    const name = `${this.letter}${this.temporaries++}`;
     this.lines.push({ name, expression });
     this.names.set(value, name);
     return name;
