@@ -17,6 +17,7 @@ import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
 import type { EnginePool } from './engine-pool.js';
 import { bindInputs, byName, expectInRange, type Inputs, notFinite, samplesOf } from './inputs.js';
+import { type KernelListing, listKernels } from './kernels.js';
 import { type Compiled, dialectWith, printStage, type StageName } from './pipeline.js';
 import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
@@ -125,6 +126,16 @@ export class Explainer {
   get classes(): number {
     const graph = this.compiled.stages.get('relevance')!;
     return elementCount(graph.nodes.get('seed.scores')!.type.shape);
+  }
+
+  /**
+   * The kernels that loop-level targets run for the compiled seed, and their memory: `kernels().print('plan')`. It is
+   * worked out anew with each call, whatever target the explainer runs on.
+   * @param batch  samples of a run; 1 unless said otherwise
+   * @throws RelcError RELC4001 (an op has no kernel)
+   */
+  kernels(batch = 1): KernelListing {
+    return listKernels(this.compiled.program, batch);
   }
 
   /**

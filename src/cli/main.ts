@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     load: async () => (await import('./commands/compile.js')).compileCommand,
   },
   dump: {
-    summary: 'print the graph at any stage',
+    summary: 'print the graph at any stage, its kernels, or their plan',
     load: async () => (await import('./commands/dump.js')).dumpCommand,
   },
   inspect: {

@@ -117,7 +117,7 @@ function contractionWith(kernel: LoopKernel, factors: Factors): ContractionKerne
   return {
     kind: 'contraction',
     name: kernel.name,
-    values: kernel.values,
+    values: kernel.values.map((value) => ({ ...value, scalar: renumber(value.scalar) })),
     batch: extents(batch),
     m: extents(m),
     n: size(extents(columns)),

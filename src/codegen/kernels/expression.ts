@@ -20,24 +20,19 @@ export function mapOperands(
   return mapped;
 }
 
-/** The numbers of the operands that expressions read, ascending. */
-export function operandsOf(values: readonly Scalar[]): number[] {
+/** The operands that expressions read, ascending; all their parts; and a way to count the operands from 0. */
+export function renumbering(values: readonly Scalar[]) {
   const found = new Set<number>();
-  const known = new Map<Scalar, Scalar>();
+  const parts = new Map<Scalar, Scalar>();
   const note = (leaf: OperandLeaf): Scalar => {
     found.add(leaf.index);
     return leaf;
   };
-  for (const value of values) mapOperands(value, note, known);
-  return [...found].sort((a, b) => a - b);
-}
-
-/** The operands that expressions read, and the expressions with these counted from 0. */
-export function renumbering(values: readonly Scalar[]) {
-  const numbers = operandsOf(values);
+  for (const value of values) mapOperands(value, note, parts);
+  const numbers = [...found].sort((a, b) => a - b);
   const places = new Map(numbers.map((number, place) => [number, place]));
   const known = new Map<Scalar, Scalar>();
   const renumber = (value: Scalar): Scalar =>
     mapOperands(value, (leaf) => ({ ...leaf, index: places.get(leaf.index)! }), known);
-  return { numbers, renumber };
+  return { numbers, parts: parts as Pick<ReadonlyMap<Scalar, Scalar>, 'has'>, renumber };
 }

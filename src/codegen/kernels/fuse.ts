@@ -403,7 +403,7 @@ class Fuser {
     const { dtype } = nodeOf(this.graph, name).type;
     const result = this.addBuffer(to, dtype, shape, 'kernel');
     const kernel: PadKernel = {
-      ...{ kind: 'pad', name: to, values: [to], from: accessOf(view), to, dtype },
+      ...{ kind: 'pad', name: to, from: accessOf(view), to, dtype },
       ...{ shape: view.shape, ...how },
     };
     this.writers.set(to, this.push(new Fixed(this.phaseOf(name), [kernel], to)));
@@ -477,7 +477,7 @@ class Fuser {
       return {
         kind: 'loops',
         name: node.name,
-        values: [node.name],
+        values: [{ name: node.name, scalar: value }],
         loops,
         reduced: [],
         operands,

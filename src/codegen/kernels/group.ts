@@ -80,8 +80,8 @@ export class Group implements Pending {
   build(needed: ReadonlySet<Name>): Kernel[] {
     const stored = [...this.members].filter(([name]) => needed.has(name));
     if (stored.length === 0) return [];
-    const names = [...this.members.keys()];
-    const shared = { name: stored[0]![0], values: names };
+    const values = [...this.members].map(([name, { scalar }]) => ({ name, scalar }));
+    const shared = { name: stored[0]![0], values };
     if (this.root === undefined) {
       const identity = this.shape.map((_, axis) => ({ terms: { [axis]: 1 } }));
       return [pruned({ ...shared, kind: 'loops', reduced: [], ...this.fused(stored, this.shape, identity) })];
@@ -117,11 +117,16 @@ export class Group implements Pending {
     const common = { ...shared, kind: 'loops' as const, loops };
     if (reduced.includes(0)) {
       const nothing: Scalar = { kind: 'number', value: 0, dtype: 'f32' };
-      const without = stores.map((store) => ({
-        ...store,
-        value: mapOperands(store.value, (leaf) => (operands[leaf.index] === 'result' ? nothing : leaf)),
-      }));
-      return pruned({ ...common, reduced: [], operands, stores: without });
+      const known = new Map<Scalar, Scalar>();
+      const without = (value: Scalar) =>
+        mapOperands(value, (leaf) => (operands[leaf.index] === 'result' ? nothing : leaf), known);
+      return pruned({
+        ...common,
+        values: shared.values.map(({ name, scalar }) => ({ name, scalar: without(scalar) })),
+        reduced: [],
+        operands,
+        stores: stores.map((store) => ({ ...store, value: without(store.value) })),
+      });
     }
     const depth = loops.length + reduced.length;
     const left = placed(root.left, nest.left, depth, operands.length);
@@ -141,15 +146,18 @@ export class Group implements Pending {
   }
 }
 
-/** A kernel with only the operands that its expressions read. */
+/** A kernel with only the operands that its expressions read, and the values that its stores are made of. */
 export function pruned(kernel: LoopKernel): LoopKernel {
   const values = [
     ...kernel.stores.map(({ value }) => value),
     ...(kernel.reduction ? [kernel.reduction.body] : []),
   ];
-  const { numbers, renumber } = renumbering(values);
+  const { numbers, parts, renumber } = renumbering(values);
   return {
     ...kernel,
+    values: kernel.values
+      .filter(({ scalar }) => parts.has(scalar))
+      .map(({ name, scalar }) => ({ name, scalar: renumber(scalar) })),
     operands: numbers.map((number) => kernel.operands[number]!),
     stores: kernel.stores.map((store) => ({ ...store, value: renumber(store.value) })),
     ...(kernel.reduction
