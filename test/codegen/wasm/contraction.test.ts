@@ -1,8 +1,8 @@
 // Products of matrices on the WebAssembly target: random einsums and convolutions of every layout and geometry.
 import { describe, expect, it } from 'vitest';
 import type { Name } from '../../../src/ir/graph.js';
-import { type Draft, extents, forPrograms, type RandomProgram } from './random-program.js';
-import { expectAgreement, expectSameBits, kernelsOf, Loaded } from './support.js';
+import { type Draft, expectRight, extents, forPrograms, type RandomProgram } from './random-program.js';
+import { kernelsOf } from './support.js';
 
 /** Multiply-adds that the evaluator may be asked for. */
 const mostWork = 40_000;
@@ -111,15 +111,6 @@ function randomConvolution(draft: Draft): RandomProgram {
   const values = draft.epilogue(result(source(imageShape)), true);
   if (kind === 2) values.push(...draft.epilogue(back(values.at(-1)!), false));
   return draft.finish(values);
-}
-
-/** Right, whatever lies in memory, in whichever order chunks run. */
-function expectRight({ graph, inputs, weights, batch }: RandomProgram): void {
-  const loaded = new Loaded({ graph, weights }, batch);
-  const outputs = loaded.run(inputs);
-  expectAgreement(graph, inputs, weights, outputs);
-  loaded.spoil();
-  expectSameBits(loaded.runBackwards(inputs), outputs);
 }
 
 describe('random', () => {

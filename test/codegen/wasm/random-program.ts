@@ -12,6 +12,7 @@ import { sizeOf, type TensorData, tensor } from '../../../src/ir/tensor.js';
 import { bindShape, type Dtype, type Shape, type TensorType } from '../../../src/ir/type.js';
 import { Choices } from '../../ir/arbitrary-graph.js';
 import { dialect } from '../support.js';
+import { expectAgreement, expectSameBits, Loaded } from './support.js';
 
 export interface RandomProgram {
   readonly graph: Graph;
@@ -182,6 +183,15 @@ export class Draft {
     const graph = this.builder.finish(Object.fromEntries(asked.map((name, index) => [`y${index}`, name])));
     return { graph, inputs: this.inputs, weights: this.weights, batch: this.batch };
   }
+}
+
+/** Right, whatever lies in memory, in whichever order chunks run. */
+export function expectRight({ graph, inputs, weights, batch }: RandomProgram): void {
+  const loaded = new Loaded({ graph, weights }, batch);
+  const outputs = loaded.run(inputs);
+  expectAgreement(graph, inputs, weights, outputs);
+  loaded.spoil();
+  expectSameBits(loaded.runBackwards(inputs), outputs);
 }
 
 const numbers = fc.array(fc.nat({ max: 2 ** 30 }), { minLength: 20, maxLength: 120, size: 'max' });
