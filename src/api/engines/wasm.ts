@@ -4,6 +4,7 @@ import { lowerForKernels } from '../../codegen/kernels/lower.js';
 import { planKernels } from '../../codegen/kernels/plan.js';
 import { type WasmProgram, wasmProgram } from '../../codegen/wasm/module.js';
 import { Machine } from '../../codegen/wasm/runtime/machine.js';
+import { RelcError } from '../../ir/error.js';
 import { type Graph, type Name, nodesWithOp } from '../../ir/graph.js';
 import { type Program, runPasses } from '../../ir/passes/pass.js';
 import { allocate, type NumberArray, type TensorData } from '../../ir/tensor.js';
@@ -42,6 +43,13 @@ function write(words: NumberArray, data: ArrayLike<number>, dtype: Dtype): void 
   else words.set(data);
 }
 
+/** @throws RelcError RELC4002 where an index pointed outside of what it was to choose from */
+function expectInside(machine: Machine): void {
+  if (machine.failure() !== 0) {
+    throw new RelcError('RELC4002', 'an index points outside of what it gathers from');
+  }
+}
+
 /** A module that is loaded, and what it was planned for. */
 interface Loaded {
   readonly wasm: WasmProgram;
@@ -70,6 +78,7 @@ class WasmEngine implements Engine {
       for (const [index, values] of varied.entries()) {
         this.writeInputs({ wasm, machine, batch, first }, values);
         machine.run(index === 0 ? 'all' : 'varied');
+        expectInside(machine);
         this.readOutputs({ wasm, machine, batch, first }, results[index]!);
       }
     }
@@ -100,6 +109,7 @@ class WasmEngine implements Engine {
       write(wordsOf(machine.buffer, wasm.addressOf(name), data.length, dtype), data, dtype);
     }
     machine.load();
+    expectInside(machine);
     this.loaded = { wasm, machine, batch, varied: names !== undefined };
     return this.loaded;
   }

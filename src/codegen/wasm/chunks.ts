@@ -1,7 +1,7 @@
 // How the turns of a loop are divided between threads.
 
-/** Elements that are worth a chunk of their own, and the most chunks. */
-const chunkWork = 16384;
+/** Elements that are worth a chunk of their own. */
+export const chunkWork = 16384;
 const mostChunks = 64;
 
 /** Chunks of `size` turns; the last may have fewer. */

@@ -17,7 +17,6 @@ export interface WasmRun {
   readonly chunks: readonly number[];
 }
 
-const failedAddress = 192;
 const tableAddress = 256;
 
 function wordsAt(buffer: ArrayBufferLike, address: number, length: number, dtype: Dtype): NumberArray {
@@ -63,7 +62,7 @@ export function runOnWasm(
   });
   const word = (address: number) => new Int32Array(memory.buffer, address, 1)[0]!;
   const steps = Array.from({ length: program.steps.end }, (_, step) => word(tableAddress + 4 * step));
-  return { outputs: Object.fromEntries(outputs), failure: word(failedAddress), chunks: steps };
+  return { outputs: Object.fromEntries(outputs), failure: word(program.failed), chunks: steps };
 }
 
 /** Fills a buffer that kernels write with numbers that are not zero. */

@@ -8,6 +8,8 @@ export interface MachineLayout {
   readonly memoryFlag: number;
   /** Steps from `run` on are a run; those before are run once when weights are there. */
   readonly steps: { readonly run: number; readonly varied: number; readonly end: number };
+  /** Address of the word that is not 0 where an index pointed outside. */
+  readonly failed: number;
   readonly scratch: { readonly address: number; readonly bytes: number; readonly threads: number };
 }
 
@@ -49,6 +51,14 @@ export class Machine {
       part === 'all' ? this.layout.steps.run : this.layout.steps.varied,
       this.layout.steps.end,
     );
+  }
+
+  /** Whether an index pointed outside since this was last asked: then not 0. */
+  failure(): number {
+    const word = new Int32Array(this.buffer, this.layout.failed, 1);
+    const [failure] = word as unknown as [number];
+    word[0] = 0;
+    return failure;
   }
 
   dispose(): void {
