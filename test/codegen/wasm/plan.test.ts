@@ -4,10 +4,10 @@ import type { KernelPlan, Placement } from '../../../src/codegen/kernels/plan.js
 import { planKernels } from '../../../src/codegen/kernels/plan.js';
 import type { Inputs } from '../../../src/ir/evaluate.js';
 import { type Graph, type Name, nodesWithOp } from '../../../src/ir/graph.js';
-import { type Drawn, dataFor, graphOf, type Sources } from '../support.js';
+import { type Drawn, dataFor, graphOf } from '../support.js';
 import { randomMovement } from './random-movement.js';
-import { type Draft, forPrograms, type RandomProgram } from './random-program.js';
-import { expectSameBits, kernelsOf, Loaded, namesOf } from './support.js';
+import { forPrograms, type RandomProgram } from './random-program.js';
+import { expectSameBits, kernelsOf, Loaded } from './support.js';
 
 const chain = (length: number): Drawn =>
   graphOf(
