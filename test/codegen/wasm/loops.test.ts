@@ -9,5 +9,5 @@ it('computes random programs of movement, maps and reductions', () => {
     expectRight(program);
     for (const { op } of program.graph.nodes.values()) tried.set(op, (tried.get(op) ?? 0) + 1);
   });
-  for (const [op, count] of tried) expect(count, op).toBeGreaterThan(10);
+  for (const [op, count] of tried) expect(count, op).toBeGreaterThan(5);
 });
