@@ -1,4 +1,5 @@
 // The public API.
+export type { BatchItem, BatchOptions, InputSource } from './api/batch.js';
 export { type CompileOptions, compile, type ExplanationOptions } from './api/compile.js';
 export type {
   Agreement,

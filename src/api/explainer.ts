@@ -12,6 +12,7 @@ import { type ExplanationRequest, relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { leavesBounds } from '../rules/resolve.js';
 import { isSeedInput } from '../rules/seed.js';
+import { type BatchItem, type BatchOptions, explainBatch, type InputSource } from './batch.js';
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
 import type { EnginePool } from './engine-pool.js';
@@ -166,6 +167,22 @@ export class Explainer {
       }
     }
     return explanations;
+  }
+
+  /**
+   * Explains many inputs one after another. Results come in the order of the inputs; the next input is taken when the
+   * next result is asked for, and the source is closed when the loop is left. An input that cannot be explained
+   * (RELC4002, RELC4003, RELC4006) is a result with an `error`, and the rest go on.
+   * @param inputs  what {@link explain} takes, in a list, an iterable or an asynchronous iterable
+   * @throws RelcError RELC3004, RELC4004 as {@link explain}, RELC4002 where `inputs` is one input; what the source
+   *   throws; the signal's reason where it aborts
+   * @example
+   * for await (const { index, explanation, error } of explainer.explainBatch(pictures)) {
+   *   console.log(index, error?.message ?? explanation.target);
+   * }
+   */
+  explainBatch(inputs: InputSource, options: BatchOptions = {}): AsyncGenerator<BatchItem, void, undefined> {
+    return explainBatch(this, inputs, options);
   }
 
   /**

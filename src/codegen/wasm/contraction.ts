@@ -61,7 +61,7 @@ class ContractionCode {
     this.rowsOfSplit = Math.ceil(extent / splits);
     this.splits = Math.ceil(extent / this.rowsOfSplit);
     const columns = Math.min(n, panelColumns);
-    context.scratchBytes = Math.max(context.scratchBytes, bytesOf(this.depth * Math.ceil(columns / 4) * 4));
+    context.needScratch(bytesOf(this.depth * Math.ceil(columns / 4) * 4));
   }
 
   get chunks(): number {
