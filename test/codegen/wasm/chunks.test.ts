@@ -39,7 +39,21 @@ const cases: readonly Case[] = [
   dense('rows in unequal splits', 'bi,ij->bj', ['1699,5', '5,20', '1699,20']),
   dense('rows in equal splits', 'bi,ij->bj', ['2048,4', '4,7', '2048,7']),
   dense('batches, panels and splits', 'hbi,hij->hbj', ['2,1031,5', '2,5,33', '2,1031,33']),
+  dense('a large matrix read once, by one row', 'bi,ij->bj', ['1,301', '301,1027', '1,1027']),
+  dense('a large matrix read once, by three rows', 'bi,ij->bj', ['3,521', '521,515', '3,515']),
+  dense('a large matrix read once, by its rows', 'bi,ji->bj', ['2,521', '515,521', '2,515']),
+  map('maxima of long columns', 'f32[3,131,1030]', 'reduce_max(%x) {axes=[1]} : f32[3,1030]'),
   dense('one row a batch of many', 'bti,bij->btj', ['40,4,9', '40,9,31', '40,4,31']),
+  {
+    what: 'a large modified matrix read once, with a bias',
+    sources: { x: 'in f32[1,9,30]', w: 'w f32[9,30,1031]', b: 'w f32[1031]', s: 'w f32[30]' },
+    lines: [
+      '%r = broadcast(%s) {axes=[1]} : f32[9,30,1031]',
+      '%m = mul(%w, %r) : f32[9,30,1031]',
+      '%c = einsum(%x, %m, %b) {eq="bij,ijk->bk"} : f32[1,1031]',
+      '%z = relu(%c) : f32[1,1031]',
+    ],
+  },
   {
     what: 'rows of a picture, the last split shorter',
     sources: { x: 'in f32[N,40,41,3]', w: 'w f32[3,3,3,20]' },
