@@ -3,6 +3,7 @@ import type { Name } from '../../ir/graph.js';
 import type { Scalar } from '../../ir/scalar.js';
 import { type Dtype, rowMajorStrides } from '../../ir/type.js';
 import { blocked } from './contraction.js';
+import { mapOperands, renumbering } from './expression.js';
 import type { Access, Kernel, LoopKernel, Operand, Store } from './kernel.js';
 import { access, type Nest } from './nests.js';
 import type { View } from './view.js';
@@ -42,25 +43,6 @@ function placed({ operands, value }: Inlined, indices: Nest['left'], depth: numb
     operands: operands.map((view) => access(view, indices, depth)),
     value: mapOperands(value, (operand) => ({ ...operand, index: operand.index + first })),
   };
-}
-
-type OperandLeaf = Extract<Scalar, { kind: 'operand' }>;
-
-/** A scalar with other leaves; what was shared stays shared. */
-export function mapOperands(
-  value: Scalar,
-  leaf: (operand: OperandLeaf) => Scalar,
-  known = new Map<Scalar, Scalar>(),
-): Scalar {
-  const seen = known.get(value);
-  if (seen !== undefined) return seen;
-  let mapped = value;
-  if (value.kind === 'operand') mapped = leaf(value);
-  if (value.kind === 'apply') {
-    mapped = { ...value, args: value.args.map((arg) => mapOperands(arg, leaf, known)) };
-  }
-  known.set(value, mapped);
-  return mapped;
 }
 
 export class Group implements Pending {
@@ -161,24 +143,14 @@ export class Group implements Pending {
 
 /** A kernel with only the operands that its expressions read. */
 export function pruned(kernel: LoopKernel): LoopKernel {
-  const roots = [
+  const values = [
     ...kernel.stores.map(({ value }) => value),
     ...(kernel.reduction ? [kernel.reduction.body] : []),
   ];
-  const used = new Set<number>();
-  const seen = new Map<Scalar, Scalar>();
-  const note = (leaf: OperandLeaf): Scalar => {
-    used.add(leaf.index);
-    return leaf;
-  };
-  for (const value of roots) mapOperands(value, note, seen);
-  const numbers = new Map([...used].sort((a, b) => a - b).map((number, index) => [number, index]));
-  const known = new Map<Scalar, Scalar>();
-  const renumber = (value: Scalar) =>
-    mapOperands(value, (leaf) => ({ ...leaf, index: numbers.get(leaf.index)! }), known);
+  const { numbers, renumber } = renumbering(values);
   return {
     ...kernel,
-    operands: kernel.operands.filter((_, index) => used.has(index)),
+    operands: numbers.map((number) => kernel.operands[number]!),
     stores: kernel.stores.map((store) => ({ ...store, value: renumber(store.value) })),
     ...(kernel.reduction
       ? { reduction: { ...kernel.reduction, body: renumber(kernel.reduction.body) } }

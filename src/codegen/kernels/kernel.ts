@@ -89,13 +89,15 @@ export interface SpecialKernel {
 
 export type Kernel = LoopKernel | ContractionKernel | PadKernel | SpecialKernel;
 
-/** A dense row-major piece of memory that one kernel writes, or that is given. */
+/** A dense piece of memory, row-major unless said otherwise, that one kernel writes, or that is given. */
 export interface Buffer {
   readonly name: Name;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   /** Where it comes from: outside, the weights, numbers in the program, or a kernel. */
   readonly origin: 'input' | 'weight' | 'constant' | 'kernel';
+  /** A weight that lies in panels of 16 columns, [columns / 16][rows][16]: products read it as it is. */
+  readonly inPanels?: true;
 }
 
 /** A program of kernels in execution order. */

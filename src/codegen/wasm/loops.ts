@@ -104,7 +104,7 @@ class LoopsCode {
   /** How many vectors are in flight at once. */
   private get unroll(): number {
     const size = sizeOf(this.kernel.stores.map(({ value }) => value));
-    if (this.kernel.reduction !== undefined) return this.choice.loop.extent >= 32 ? 8 : 4;
+    if (this.kernel.reduction !== undefined) return this.choice.loop.extent >= 32 && size <= 4 ? 8 : 4;
     return size <= 8 ? 4 : size <= 24 ? 2 : 1;
   }
 
@@ -171,7 +171,7 @@ class LoopsCode {
       }
       const operator = operators[kernel.reduction.operator];
       const { body } = kernel.reduction;
-      const totals = Array.from({ length: vectors }, () => f.hold(operator.start));
+      const totals = Array.from({ length: vectors }, () => f.hold(f.constant(operator.start)));
       nest(f, this.reduced, pointers, (inner) => {
         f.scoped(() => {
           const shared = new Map<number, V128>();
@@ -206,7 +206,7 @@ class LoopsCode {
     const { body } = kernel.reduction!;
     const others = this.reduced.filter((each) => each !== loop);
     f.scoped(() => {
-      const totals = [0, 1, 2, 3].map(() => f.hold(operator.start));
+      const totals = [0, 1, 2, 3].map(() => f.hold(f.constant(operator.start)));
       const add = (pointers: readonly Pointer[], total: Local<'v128'>, vector: number, count: number) =>
         f.scoped(() => {
           const read = (index: number) =>
