@@ -55,11 +55,7 @@ const range = (from: number, to: number, count: number) =>
  * The largest relative error, where the exact result is a normal float; a subnormal one may be off by a unit in its last
  * place. Infinity where one side is NaN or infinite and the other is not, and where zeros differ in sign.
  */
-function worst(
-  got: Words,
-  exact: (index: number) => number,
-  absolute = false,
-): { error: number; at: number } {
+function worst(got: Words, exact: (index: number) => number): { error: number; at: number } {
   const result = { error: 0, at: -1 };
   for (const [index, value] of got.entries()) {
     const wanted = exact(index);
