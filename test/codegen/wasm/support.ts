@@ -11,7 +11,7 @@ import { type Graph, type Name, nodeOf, nodesWithOp } from '../../../src/ir/grap
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
 import { allocate, type TensorData, type Weights } from '../../../src/ir/tensor.js';
 import { batchMultiple, bindShape, type Dtype } from '../../../src/ir/type.js';
-import { dialect, expectJudged } from '../support.js';
+import { dialect, expectWithin, judgeOf } from '../support.js';
 
 type Outputs = Record<string, TensorData>;
 
@@ -148,7 +148,8 @@ export function runOnWasm(
 /** Every output is right: |got − eval64| ≤ max(1e-5, 10·|eval32 − eval64|)·max|eval64|, and no NaN. */
 export function expectAgreement(graph: Graph, inputs: Inputs, weights: Weights, outputs: Outputs): void {
   expect(Object.keys(outputs)).toEqual(Object.keys(graph.outputs));
-  for (const key of Object.keys(graph.outputs)) expectJudged(outputs[key]!, { graph, weights }, inputs, key);
+  const judge = judgeOf({ graph, weights }, inputs);
+  for (const [key, output] of Object.entries(outputs)) expectWithin(judge, output, key);
 }
 
 /** Equal to the last bit, whatever stands for NaN. */
