@@ -95,17 +95,15 @@ class Fuser {
     return { name: this.graph.name, load, run, outputs, ...this.used([...load, ...run], outputs) };
   }
 
-  /** Builds what is needed, from the last to the first: only users say what is. */
+  /** Builds what is needed, from the last to the first: only users say what is. What runs first is built last. */
   private kernelsFor(outputs: readonly Name[]): { phase: Phase; kernel: Kernel }[] {
     const needed = new Set<Name>(outputs);
     const kernels: { phase: Phase; kernel: Kernel }[] = [];
-    for (const { phase, build } of [...this.pending].reverse().map((each) => ({
-      phase: each.phase,
-      build: () => each.build(needed),
-    }))) {
-      const built = build();
+    const of = (phase: Phase) => this.pending.filter((each) => each.phase === phase);
+    for (const pending of [...of('load'), ...of('run')].reverse()) {
+      const built = pending.build(needed);
       for (const kernel of built) for (const name of reads(kernel)) needed.add(name);
-      kernels.push(...built.reverse().map((kernel) => ({ phase, kernel })));
+      kernels.push(...built.reverse().map((kernel) => ({ phase: pending.phase, kernel })));
     }
     return kernels.reverse();
   }
@@ -249,7 +247,7 @@ class Fuser {
 
   /** The group that a value can join: that of its latest operand, where all the others come before it. */
   private placeFor(node: Node, shape: readonly number[], phase: Phase): number {
-    const places = node.args.map((arg) => this.placeOf(arg));
+    const places = node.args.map((arg) => this.placeOf(arg, phase));
     const latest = Math.max(...places);
     const group = this.pending[latest];
     const fits =
@@ -260,10 +258,11 @@ class Fuser {
     return fits ? latest : this.push(new Group(shape, phase));
   }
 
-  /** The place of what writes the buffer that a value lies in; −1 for what is given. */
-  private placeOf(name: Name): number {
+  /** The place of what writes the buffer that a value lies in; −1 for what is there when a phase begins. */
+  private placeOf(name: Name, phase: Phase): number {
     if (this.splats.has(name)) return -1;
-    return this.writers.get(this.viewOf(name).buffer) ?? -1;
+    const place = this.writers.get(this.viewOf(name).buffer) ?? -1;
+    return this.pending[place]?.phase === phase ? place : -1;
   }
 
   private scalarIn(group: Group, name: Name): Scalar {
