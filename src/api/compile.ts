@@ -8,6 +8,7 @@ import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
 import { type ExecutionTarget, engineFactory } from './engine.js';
 import { EnginePool } from './engine-pool.js';
+import { expectThreads } from './engines/wasm.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
@@ -37,6 +38,11 @@ export interface ExplanationOptions {
 export interface CompileOptions extends TraceOptions, ExplanationOptions {
   /** Where the explainer runs in process: `tfjs` (the default), on the tfjs backend that is current at each explanation. */
   readonly target?: ExecutionTarget;
+  /**
+   * Threads that the target `wasm` runs on, from 1 on. Defaults to one a processor, up to 8, and never more than a
+   * program has parts that can run at the same time. The target `tfjs` has threads of its own.
+   */
+  readonly threads?: number;
 }
 
 /**
@@ -61,16 +67,18 @@ export function requestFor(options: ExplanationOptions): CompiledRequest {
  *
  * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
  * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit), RELC4001 (an op has no
- *   spelling on the target), RELC4007 (no such target)
+ *   spelling on the target), RELC4007 (no such target), RELC4009 (not enough memory), RELC4010
+ *   (threads)
  * @example
  * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
  * const { scores, target, relevance } = await explainer.explain(pixels);
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
-  const factory = engineFactory(options.target ?? 'tfjs');
+  const makeEngine = engineFactory(options.target ?? 'tfjs');
+  const engineOptions = stated({ threads: expectThreads(options.threads) });
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
-  const engines = new EnginePool(compileFor, factory);
+  const engines = new EnginePool(compileFor, (program) => makeEngine(program, engineOptions));
   return new Explainer(await engines.compiled(request.seed), request, engines);
 }
