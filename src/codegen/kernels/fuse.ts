@@ -459,10 +459,10 @@ class Fuser {
 
   private special(node: Node): void {
     const from = node.args.map((arg) => this.wholeBuffer(arg));
-    const shapes = node.args.map((arg) => concreteShape(nodeOf(this.graph, arg).type));
+    const types = node.args.map((arg) => nodeOf(this.graph, arg).type);
     const result = this.addBuffer(node.name, node.type.dtype, concreteShape(node.type), 'kernel');
     this.views.set(node.name, result);
-    const kernel = specialKernel(node, from, shapes);
+    const kernel = specialKernel(node, from, types);
     this.writers.set(node.name, this.push(new Fixed(this.phaseOf(node.name), [kernel], node.name)));
   }
 }

@@ -83,6 +83,8 @@ export interface SpecialKernel {
   /** Shapes of the operands and of the result. */
   readonly shapes: readonly (readonly number[])[];
   readonly attrs: Readonly<Record<string, readonly number[] | number>>;
+  /** Of the first operand. */
+  readonly dtype: Dtype;
 }
 
 export type Kernel = LoopKernel | ContractionKernel | PadKernel | SpecialKernel;

@@ -1,7 +1,7 @@
 // Ops that are neither maps nor sums of products: each has a loop of its own in every loop-level target.
 import { numberOf, numbersOf, pairsOf } from '../../ir/dialect.js';
 import type { Name, Node } from '../../ir/graph.js';
-import { concreteShape } from '../../ir/type.js';
+import { concreteShape, type TensorType } from '../../ir/type.js';
 import type { SpecialKernel } from './kernel.js';
 
 const kinds = ['gather', 'scatter_add', 'one_hot', 'argmax', 'max_unpool'] as const;
@@ -18,7 +18,7 @@ export function splitAt(shape: readonly number[], axis: number): [number, number
 export function specialKernel(
   node: Node,
   from: readonly Name[],
-  shapes: readonly (readonly number[])[],
+  types: readonly TensorType[],
 ): SpecialKernel {
   const { attrs } = node;
   const isWindow = node.op === 'max_unpool';
@@ -28,7 +28,8 @@ export function specialKernel(
     values: [node.name],
     from,
     to: node.name,
-    shapes: [...shapes, concreteShape(node.type)],
+    shapes: [...types, node.type].map(concreteShape),
+    dtype: types[0]!.dtype,
     attrs: {
       ...(attrs.axis === undefined ? {} : { axis: numberOf(attrs, 'axis') }),
       ...(attrs.depth === undefined ? {} : { depth: numberOf(attrs, 'depth') }),

@@ -1,8 +1,7 @@
 // A kernel plan as a WebAssembly module: a function a kernel, and the steps that call them, alone or by several threads.
 import { RelcError } from '../../ir/error.js';
 import type { Name } from '../../ir/graph.js';
-import type { Kernel, PadKernel, SpecialKernel } from '../kernels/kernel.js';
-import { withoutPads } from '../kernels/pads.js';
+import type { Kernel } from '../kernels/kernel.js';
 import type { KernelPlan, Placement } from '../kernels/plan.js';
 import { contractionCode } from './contraction.js';
 import { FunctionBuilder, type FunctionCode } from './encoder/function.js';
@@ -11,6 +10,7 @@ import { type EncodedModule, encodeModule, globalGet } from './encoder/module.js
 import { type KernelCode, KernelContext } from './kernel-code.js';
 import { control, endStep, pageBytes, slackBytes, tableStart } from './layout.js';
 import { loopsCode } from './loops.js';
+import { padCode } from './pad.js';
 import { specialCode } from './special.js';
 
 /** A module and what a loader must know of it. */
@@ -30,10 +30,11 @@ const aligned = (bytes: number) => Math.ceil(bytes / 64) * 64;
 /** Threads that scratch memory is laid out for, where steps have so many chunks. */
 const mostThreads = 16;
 
-function codeOf(kernel: Exclude<Kernel, PadKernel>, context: KernelContext): KernelCode {
+function codeOf(kernel: Kernel, context: KernelContext): KernelCode {
   if (kernel.kind === 'loops') return loopsCode(kernel, context);
   if (kernel.kind === 'contraction') return contractionCode(kernel, context);
-  return specialCode(kernel as SpecialKernel, context);
+  if (kernel.kind === 'pad') return padCode(kernel, context);
+  return specialCode(kernel, context);
 }
 
 const globals = { scratch: 0, workers: 0 };
@@ -154,7 +155,7 @@ export function wasmProgram(plan: KernelPlan): WasmProgram {
     plan.load,
     plan.run.slice(0, plan.firstVaried),
     plan.run.slice(plan.firstVaried),
-  ].map((kernels) => withoutPads(kernels).map((kernel) => codeOf(kernel, context))) as [
+  ].map((kernels) => kernels.map((kernel) => codeOf(kernel, context))) as [
     KernelCode[],
     KernelCode[],
     KernelCode[],

@@ -172,7 +172,7 @@ describe('threads that fail', () => {
       f.emit(statement.atomicStore(i32.const(0), i32.const(1), control.failed));
       f.emit(statement.drop(i32.atomicAdd(i32.const(0), i32.const(1), control.done)));
     });
-    expect(() => machine.run()).toThrow('RELC4002: an index among the inputs points outside');
+    expect(() => machine.run()).toThrow('RELC4002: an index points outside of what it gathers from');
     expect(() => machine.run()).not.toThrow();
     machine.dispose();
   });

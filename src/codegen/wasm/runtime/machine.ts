@@ -142,7 +142,7 @@ export class Machine {
     const words = controlWords(this.buffer);
     const failed = Atomics.exchange(words, control.failed / 4, 0);
     if (failed === 0) return;
-    if (failed > 0) throw new ExplainerError('RELC4002', 'an index among the inputs points outside');
+    if (failed > 0) throw new ExplainerError('RELC4002', 'an index points outside of what it gathers from');
     this.failure = new Error('a thread of the explainer failed: this is a defect of the compiler');
     throw this.failure;
   }
