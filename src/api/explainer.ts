@@ -192,7 +192,7 @@ export class Explainer {
   }
 
   /** The range of the input, where a rule relies on it. */
-  private get boundsBy(): Interval | undefined {
+  get boundsBy(): Interval | undefined {
     return this.compiled.chosen.some(({ line }) => leavesBounds(line)) ? this.request.range : undefined;
   }
 

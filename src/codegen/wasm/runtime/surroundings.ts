@@ -131,10 +131,14 @@ async function* piecesFromServer(url: URL): AsyncGenerator<Uint8Array> {
   });
   if (!response.ok) throw unreadable(url, `the server says ${response.status} ${response.statusText}`);
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
   }
 }
 
