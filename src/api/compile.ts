@@ -1,5 +1,6 @@
 // compile: a model in, an explainer out.
 
+import { threadsFor } from '../codegen/wasm/runtime/machine.js';
 import type { Interval } from '../ir/analyses/interval.js';
 import type { Name } from '../ir/graph.js';
 import { stated } from '../ir/stated.js';
@@ -8,10 +9,10 @@ import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
 import { type ExecutionTarget, engineFactory } from './engine.js';
 import { EnginePool } from './engine-pool.js';
-import { expectThreads } from './engines/wasm.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
+import { onRuntime } from './runtime-errors.js';
 import { expectSeed } from './seed.js';
 
 /** What is explained, and how. */
@@ -59,6 +60,12 @@ export function requestFor(options: ExplanationOptions): CompiledRequest {
     seed: expectSeed(options.seed ?? preset.seed),
     ...stated({ output, relevanceOf, layer, range }),
   };
+}
+
+/** @throws RelcError RELC4010 where this is no number of threads */
+function expectThreads(threads: number | undefined): number | undefined {
+  onRuntime(() => threadsFor(threads, 1));
+  return threads;
 }
 
 /**

@@ -4,21 +4,20 @@ import { lowerForKernels } from '../../codegen/kernels/lower.js';
 import { planKernels } from '../../codegen/kernels/plan.js';
 import { wasmProgram } from '../../codegen/wasm/module.js';
 import { programLayout } from '../../codegen/wasm/program-layout.js';
-import { ExplainerError } from '../../codegen/wasm/runtime/error.js';
-import { Machine, threadsFor } from '../../codegen/wasm/runtime/machine.js';
+import { Machine } from '../../codegen/wasm/runtime/machine.js';
 import {
   type Feed,
   type LoadedProgram,
   runProgram,
   writeNumbers,
 } from '../../codegen/wasm/runtime/program.js';
-import { type ErrorCode, RelcError } from '../../ir/error.js';
 import { type Graph, type Name, nodesWithOp } from '../../ir/graph.js';
 import { type Program, runPasses } from '../../ir/passes/pass.js';
 import type { TensorData } from '../../ir/tensor.js';
 import { batchMultiple, bindShape } from '../../ir/type.js';
 import type { Engine, EngineOptions } from '../engine.js';
 import { dialect } from '../pipeline.js';
+import { asRelcError } from '../runtime-errors.js';
 
 type Tensors = Readonly<Record<Name, TensorData>>;
 
@@ -33,23 +32,6 @@ function samplesOf(graph: Graph, feed: Tensors): number {
 
 const numbersOf = (tensors: Tensors): Feed =>
   Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
-
-/** The error of the run-time as one of ours. */
-function asRelcError(error: unknown): unknown {
-  if (!(error instanceof ExplainerError)) return error;
-  const { code, detail, hint, cause } = error;
-  return new RelcError(code as ErrorCode, detail, hint, cause === undefined ? undefined : { cause });
-}
-
-/** @throws RelcError RELC4010 where this is no number of threads */
-export function expectThreads(threads: number | undefined): number | undefined {
-  try {
-    threadsFor(threads, 1);
-  } catch (error) {
-    throw asRelcError(error);
-  }
-  return threads;
-}
 
 /** A module that is loaded, and what it was planned for. */
 interface Loaded extends LoadedProgram {

@@ -13,6 +13,7 @@ const parts = [
   'runtime/machine.ts',
   'runtime/program.ts',
   'runtime/weights.ts',
+  'runtime/explanation.ts',
   'runtime/checks.ts',
   'runtime/explainer.ts',
 ];

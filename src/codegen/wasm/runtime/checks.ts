@@ -1,5 +1,6 @@
 // What callers of an emitted explainer give, checked: numbers of inputs, classes, and what relevance starts as.
 import { ExplainerError } from './error.js';
+import { notFinite } from './explanation.js';
 import {
   boundShape,
   type Dtype,
@@ -25,6 +26,8 @@ export interface ExplainOptions {
 }
 
 type Bound = number | readonly number[];
+/** Numbers, or lists of one a channel. */
+type Range = readonly [low: Bound, high: Bound];
 
 /** What a loader must know of an explainer: the file layout.json. */
 export interface ExplainerLayout extends ProgramLayout {
@@ -36,20 +39,14 @@ export interface ExplainerLayout extends ProgramLayout {
   readonly seedInputs: { readonly [option in keyof ExplainOptions]?: string };
   /** Scores that a sample has. */
   readonly classes: number;
-  /** What inputs must lie in, where a rule relies on it: numbers, or lists of one a channel. */
-  readonly range?: readonly [low: Bound, high: Bound];
+  /** What inputs must lie in, where a rule relies on it. */
+  readonly range?: Range;
   /** Bytes of weights.safetensors. */
   readonly weightBytes: number;
 }
 
 const wrongInput = (detail: string, hint?: string) => new ExplainerError('RELC4002', detail, hint);
 const wrongSeed = (detail: string, hint?: string) => new ExplainerError('RELC3004', detail, hint);
-
-/** The index of the first number that is not finite, or −1. */
-export function notFinite(data: ArrayLike<number>): number {
-  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index])) return index;
-  return -1;
-}
 
 const stored: Readonly<Record<Dtype, (numbers: ArrayLike<number>) => Numbers>> = {
   f32: (numbers) => Float32Array.from(numbers),
@@ -81,13 +78,11 @@ function bound(name: string, { shape, dtype }: Port, given: unknown): { data: Nu
 /** Values outside of the range by more than this share of it are no rounding. */
 const roundingOfRange = 1e-3;
 
-/** @throws ExplainerError RELC4002 naming the first element outside of the range that a rule was told */
-function expectInRange(
-  name: string,
-  shape: PortShape,
-  data: Numbers,
-  [low, high]: readonly [Bound, Bound],
-): void {
+/**
+ * Holds numbers to the range that zB was told: outside of it, it divides by what is no sum of shares.
+ * @throws ExplainerError RELC4002 naming the first element outside
+ */
+export function expectInRange(name: string, data: Numbers, shape: PortShape, [low, high]: Range): void {
   const channels = Number(shape.at(-1) ?? 1);
   const of = (limit: Bound, channel: number) =>
     typeof limit === 'number' ? limit : limit[channel % limit.length]!;
@@ -97,7 +92,8 @@ function expectInRange(
     const value = data[index]!;
     if (value >= least - slack && value <= most + slack) continue;
     throw wrongInput(
-      `input ${name} holds ${value} at element ${index}, outside of the range [${least}, ${most}] that the explainer was made for`,
+      `input ${name} holds ${value} at element ${index}, outside of the range [${least}, ${most}] that zB was told`,
+      'state the range that inputs really have, with the option range (--range), noise included',
     );
   }
 }
@@ -148,7 +144,7 @@ export function boundInputs(
   for (const port of ports) {
     const { data, samples: own } = bound(port.name, port, given[port.name]);
     if (layout.range !== undefined && port.dtype === 'f32') {
-      expectInRange(port.name, port.shape, data, layout.range);
+      expectInRange(port.name, data, port.shape, layout.range);
     }
     if (own !== undefined && samples !== undefined && own !== samples) {
       throw wrongInput(`input ${port.name} holds ${own} samples, the one before it ${samples}`);
@@ -160,31 +156,34 @@ export function boundInputs(
   return { feed, samples: samples ?? 1 };
 }
 
-/** One class for each sample; −1 asks for the top one, or the strongest other one. @throws ExplainerError RELC4003 */
-function classes(
-  option: 'target' | 'against',
-  asked: unknown,
-  samples: number,
-  { classes: count }: ExplainerLayout,
-): Int32Array {
-  const list: unknown = Array.isArray(asked) ? asked : new Array(samples).fill(asked ?? -1);
-  const all = list as readonly unknown[];
-  if (all.length !== samples) {
-    throw new ExplainerError('RELC4003', `${option} has ${all.length} classes for ${samples} samples`);
-  }
-  const none = asked === undefined ? undefined : all.find((each) => !isClass(each, count));
-  if (asked !== undefined && all.some((each) => !isClass(each, count))) {
-    throw new ExplainerError(
-      'RELC4003',
-      `${option} ${String(none)} is no class`,
-      `classes are 0 to ${count - 1}`,
-    );
-  }
-  return Int32Array.from(all as readonly number[]);
+/** What a batch is like: samples, and scores that each has. */
+interface Batch {
+  readonly samples: number;
+  readonly classes: number;
 }
 
-const isClass = (value: unknown, count: number) =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < count;
+/**
+ * One class for each sample; −1 asks the program for the top one, or the strongest other one.
+ * @param asked  a class for all samples, or one for each
+ * @throws ExplainerError RELC4003
+ */
+export function classesOf(option: 'target' | 'against', asked: unknown, batch: Batch): Int32Array {
+  const { samples, classes } = batch;
+  if (asked === undefined) return new Int32Array(samples).fill(-1);
+  const list: readonly unknown[] = Array.isArray(asked) ? asked : new Array(samples).fill(asked);
+  if (list.length !== samples) {
+    const given = option === 'target' ? 'targets' : 'classes to compare with';
+    throw new ExplainerError('RELC4003', `${list.length} ${given} were given for ${samples} samples`);
+  }
+  return Int32Array.from(list, (each) => {
+    if (Number.isInteger(each) && (each as number) >= 0 && (each as number) < classes) return each as number;
+    throw new ExplainerError(
+      'RELC4003',
+      `${option} ${String(each)} is no class`,
+      `classes are 0 to ${classes - 1}`,
+    );
+  });
+}
 
 /** @throws ExplainerError RELC3004 where an option means nothing to the seed that the explainer was made for */
 function expectOptions({ seed, classes: count }: ExplainerLayout, options: ExplainOptions): void {
@@ -220,8 +219,9 @@ export function boundSeed(
   expectOptions(layout, options);
   const feed: Record<string, Numbers> = {};
   const { target, against, relevance } = layout.seedInputs;
-  if (target !== undefined) feed[target] = classes('target', options.target, samples, layout);
-  if (against !== undefined) feed[against] = classes('against', options.against, samples, layout);
+  const batch = { samples, classes: layout.classes };
+  if (target !== undefined) feed[target] = classesOf('target', options.target, batch);
+  if (against !== undefined) feed[against] = classesOf('against', options.against, batch);
   if (relevance !== undefined) {
     const port = layout.inputs.find(({ name }) => name === relevance)!;
     const given = bound('relevance', port, options.relevance);

@@ -5,40 +5,13 @@ import {
   type ExplainerLayout,
   type ExplainOptions,
   type InputValue,
-  notFinite,
 } from './checks.js';
 import { ExplainerError } from './error.js';
+import { type Explanation, explanationOf } from './explanation.js';
 import { Machine } from './machine.js';
-import { boundShape, type Numbers, runProgram } from './program.js';
+import { boundShape, runProgram } from './program.js';
 import { bytesOf, piecesOf } from './surroundings.js';
 import { readWeights } from './weights.js';
-
-/** Numbers, row-major. */
-export interface Values {
-  readonly data: Float32Array;
-  readonly shape: readonly number[];
-}
-
-export interface Explanation {
-  /** The model's output, [N, …]. */
-  readonly scores: Values;
-  /** The class explained, of the first sample. */
-  readonly target: number;
-  readonly targets: readonly number[];
-  /** f(x): the target's score before a final softmax, of the first sample. */
-  readonly logit: number;
-  readonly logits: readonly number[];
-  /** The class that a contrast compares with, of the first sample; left out for other seeds. */
-  readonly against?: number;
-  readonly againsts?: readonly number[];
-  /** ΣR at the seed, of the first sample: what ΣR at the inputs is where nothing is lost. */
-  readonly start: number;
-  readonly starts: readonly number[];
-  /** One number for each element of the first input, or of the first value that the explainer was made for. */
-  readonly relevance: Values;
-  /** One number for each element, by input, or by the names of the values that the explainer was made for. */
-  readonly relevances: Readonly<Record<string, Values>>;
-}
 
 /** What the explainer says of itself: the file relc.json. */
 export interface Manifest {
@@ -88,9 +61,6 @@ export interface Explainer {
   dispose(): void;
 }
 
-/** The key of the output that holds the relevance of a value begins so. */
-const relevancePrefix = 'relevance.';
-
 class LoadedExplainer implements Explainer {
   private disposed = false;
   readonly threads: number;
@@ -114,59 +84,20 @@ class LoadedExplainer implements Explainer {
     const { feed, samples } = boundInputs(layout, input);
     const seed = boundSeed(layout, options, samples);
     const [outputs] = runProgram({ machine, layout }, samples, feed, [seed]);
-    return this.explanation(outputs!, samples);
+    return explanationOf(
+      Object.fromEntries(
+        layout.outputs.map(({ name, shape }) => [
+          name,
+          { data: outputs![name]!, shape: boundShape(shape, samples) },
+        ]),
+      ),
+    );
   }
 
   dispose(): void {
     this.disposed = true;
     this.machine.dispose();
   }
-
-  private explanation(outputs: Readonly<Record<string, Numbers>>, samples: number): Explanation {
-    const values: Record<string, Values> = {};
-    for (const { name, shape } of this.layout.outputs) {
-      const data = outputs[name]!;
-      const bad = notFinite(data);
-      if (bad >= 0) {
-        throw new ExplainerError(
-          'RELC4006',
-          `${name} is ${data[bad]} at element ${bad}`,
-          'look at the scores first: the model itself may overflow on this input',
-        );
-      }
-      values[name] = {
-        data: data instanceof Float32Array ? data : Float32Array.from(data),
-        shape: boundShape(shape, samples),
-      };
-    }
-    const relevances = Object.fromEntries(
-      Object.entries(values)
-        .filter(([key]) => key.startsWith(relevancePrefix))
-        .map(([key, own]) => [key.slice(relevancePrefix.length), own]),
-    );
-    const [targets, logits, starts, againsts] = ['target', 'logit', 'start', 'against'].map((key) => [
-      ...(values[key]?.data ?? []),
-    ]) as [number[], number[], number[], number[]];
-    expectDifferent(targets, againsts);
-    return {
-      scores: values.scores!,
-      ...{ target: targets[0]!, targets, logit: logits[0]!, logits, start: starts[0]!, starts },
-      ...(againsts.length === 0 ? {} : { against: againsts[0]!, againsts }),
-      relevance: Object.values(relevances)[0]!,
-      relevances,
-    };
-  }
-}
-
-/** @throws ExplainerError RELC4003 where a contrast compares a class with itself */
-function expectDifferent(targets: readonly number[], againsts: readonly number[]): void {
-  const same = targets.find((target, sample) => target === againsts[sample]);
-  if (same === undefined) return;
-  throw new ExplainerError(
-    'RELC4003',
-    `class ${same} is compared with itself`,
-    'name another class with against, or another target',
-  );
 }
 
 /** The URL of the folder that the files lie in. */
