@@ -26,13 +26,14 @@ export {
 } from './api/drivers.js';
 export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export { type ExecutionTarget, executionTargets } from './api/engine.js';
-export type { CheckOptions, Explainer, Explanation, Stage, Values } from './api/explainer.js';
+export type { CheckOptions, Explainer, Stage } from './api/explainer.js';
 export type { Inputs, InputValue } from './api/inputs.js';
 export { type KernelListing, type KernelStageName, kernelStageNames, type MemoryUse } from './api/kernels.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
 export type { Classes, ExplainOptions } from './api/seed.js';
 export { type Manifest, parseManifest } from './codegen/manifest.js';
+export type { Explanation, Values } from './codegen/wasm/runtime/explanation.js';
 export type { Bound, Interval } from './ir/analyses/interval.js';
 export { type ErrorCode, errorCodes, RelcError } from './ir/error.js';
 export { evaluate, evaluateAll, evaluatePaced, type PacedOptions } from './ir/evaluate.js';

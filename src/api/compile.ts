@@ -1,5 +1,6 @@
 // compile: a model in, an explainer out.
 
+import { threadsFor } from '../codegen/wasm/runtime/machine.js';
 import type { Interval } from '../ir/analyses/interval.js';
 import type { Name } from '../ir/graph.js';
 import { stated } from '../ir/stated.js';
@@ -11,6 +12,7 @@ import { EnginePool } from './engine-pool.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
 import { canonical, compileExplanation } from './pipeline.js';
+import { onRuntime } from './runtime-errors.js';
 import { expectSeed } from './seed.js';
 
 /** What is explained, and how. */
@@ -37,6 +39,11 @@ export interface ExplanationOptions {
 export interface CompileOptions extends TraceOptions, ExplanationOptions {
   /** Where the explainer runs in process: `tfjs` (the default), on the tfjs backend that is current at each explanation. */
   readonly target?: ExecutionTarget;
+  /**
+   * Threads that the target `wasm` runs on, from 1 on. Defaults to one a processor, up to 8, and never more than a
+   * program has parts that can run at the same time. The target `tfjs` has threads of its own.
+   */
+  readonly threads?: number;
 }
 
 /**
@@ -55,22 +62,30 @@ export function requestFor(options: ExplanationOptions): CompiledRequest {
   };
 }
 
+/** @throws RelcError RELC4010 where this is no number of threads */
+function expectThreads(threads: number | undefined): number | undefined {
+  onRuntime(() => threadsFor(threads, 1));
+  return threads;
+}
+
 /**
  * Compiles an explainer: traces the model, derives the graph of its relevance under the rules, and makes it ready to
  * run on its target: the weights are loaded there until it is disposed of.
  *
  * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
  * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit), RELC4001 (an op has no
- *   spelling on the target), RELC4007 (no such target)
+ *   spelling on the target), RELC4007 (no such target), RELC4009 (not enough memory), RELC4010
+ *   (threads)
  * @example
  * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
  * const { scores, target, relevance } = await explainer.explain(pixels);
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
-  const factory = engineFactory(options.target ?? 'tfjs');
+  const makeEngine = engineFactory(options.target ?? 'tfjs');
+  const engineOptions = stated({ threads: expectThreads(options.threads) });
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
-  const engines = new EnginePool(compileFor, factory);
+  const engines = new EnginePool(compileFor, (program) => makeEngine(program, engineOptions));
   return new Explainer(await engines.compiled(request.seed), request, engines);
 }

@@ -1,10 +1,13 @@
 // Emitting: an explainer as files that run without the compiler.
 import { createHash } from 'node:crypto';
+import { lowerForKernels } from '../codegen/kernels/lower.js';
 import { type Manifest, printManifest } from '../codegen/manifest.js';
 import { emitTypeScript, type Parameter } from '../codegen/typescript/emit.js';
 import { tfjsPasses } from '../codegen/typescript/lower.js';
 import { planFor } from '../codegen/typescript/plan.js';
-import type { Node } from '../ir/graph.js';
+import { emitWasm } from '../codegen/wasm/emit.js';
+import { RelcError } from '../ir/error.js';
+import { type Node, nodesWithOp } from '../ir/graph.js';
 import { runPasses } from '../ir/passes/pass.js';
 import { encodeSafetensors } from '../ir/safetensors.js';
 import { stated } from '../ir/stated.js';
@@ -14,13 +17,21 @@ import { dialect } from './pipeline.js';
 import { toolVersion } from './version.js';
 
 /** What an explainer can be emitted as. */
-export const targets = ['typescript'] as const;
+export const targets = ['wasm', 'typescript'] as const;
 export type Target = (typeof targets)[number];
 
 export interface EmitOptions {
   /** Passed on to whoever runs the explainer: size, scale and labels of the model. */
   readonly manifest?: Manifest;
+  /**
+   * Of the target `wasm`: samples that a run takes at once, 1 if left out. Batches hold a multiple of it, and exactly as
+   * many where the model mixes the samples of a batch.
+   */
+  readonly batch?: number;
 }
+
+/** Files of an explainer, contents by name. */
+export type EmittedFiles = Record<string, string | Uint8Array>;
 
 /** The seed's inputs, as arguments of the emitted function. */
 export const seedParameters: readonly Parameter[] = [
@@ -49,35 +60,83 @@ function sizeOfPicture(input: Node | undefined): Pick<Manifest, 'size'> {
   return rest.length === 0 && (channels === 1 || channels === 3) ? { size: [height!, width!] } : {};
 }
 
-/**
- * An explainer as files: for `typescript` a typed module of tfjs calls with its runtime, both also as JavaScript, the
- * weights as safetensors, and a manifest.
- * @returns contents by file name
- * @throws RelcError RELC4001 (an op has no spelling), RELC4005 (the module does not type-check)
- */
-export async function emit(
-  explainer: Explainer,
-  _target: Target,
-  options: EmitOptions = {},
-): Promise<Record<string, string | Uint8Array>> {
-  const { graph, weights } = runPasses(explainer.compiled.program, tfjsPasses, dialect);
-  const bytes = encodeSafetensors(weights);
-  const hash = createHash('sha256').update(bytes).digest('hex');
-  const inputs = Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape]));
-  const manifest: Manifest = {
+const hashOf = (weights: Uint8Array) => createHash('sha256').update(weights).digest('hex');
+
+function manifestOf(explainer: Explainer, weights: Uint8Array, told: Manifest | undefined): Manifest {
+  return {
     ...sizeOfPicture(explainer.inputs[0]),
-    ...options.manifest,
+    ...told,
     rules: explainer.rules,
     seed: explainer.seed,
     ...stated({ range: explainer.request.range }),
-    inputs,
-    model: hash,
+    inputs: Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape])),
+    model: hashOf(weights),
     tool: toolVersion(),
   };
+}
+
+/** What the head of an emitted module says. */
+function headOf(explainer: Explainer, graph: string, weights: Uint8Array) {
+  return {
+    title: `Relevance of @${graph} by ${explainer.rules}, seed ${explainer.seed}: forward pass and relevance in one function.`,
+    details: [`Made by relc ${toolVersion()}; weights ${hashOf(weights).slice(0, 16)}.`, ...explainer.notes],
+  };
+}
+
+async function asTypeScript(explainer: Explainer, { manifest }: EmitOptions): Promise<EmittedFiles> {
+  const { graph, weights } = runPasses(explainer.compiled.program, tfjsPasses, dialect);
+  const bytes = encodeSafetensors(weights);
   const files = await emitTypeScript(planFor(graph, dialect), {
-    title: `Relevance of @${graph.name} by ${explainer.rules}, seed ${explainer.seed}: forward pass and relevance in one function.`,
-    details: [`Made by relc ${manifest.tool}; weights ${hash.slice(0, 16)}.`, ...explainer.notes],
+    ...headOf(explainer, graph.name, bytes),
     parameters: seedParameters,
   });
-  return { ...files, 'weights.safetensors': bytes, 'relc.json': printManifest(manifest) };
+  return {
+    ...files,
+    'weights.safetensors': bytes,
+    'relc.json': printManifest(manifestOf(explainer, bytes, manifest)),
+  };
+}
+
+async function asWasm(explainer: Explainer, { manifest, batch = 1 }: EmitOptions): Promise<EmittedFiles> {
+  if (!(Number.isInteger(batch) && batch >= 1)) {
+    throw new RelcError('RELC4002', `batch is ${batch}, expected an integer from 1 on`);
+  }
+  const program = runPasses(explainer.compiled.program, [lowerForKernels], dialect);
+  const inputs = new Set(nodesWithOp(program.graph, 'input').map(({ name }) => name));
+  const { files, weights } = await emitWasm(program, dialect, {
+    head: (bytes) => headOf(explainer, program.graph.name, bytes),
+    batch,
+    seed: explainer.seed,
+    seedInputs: Object.fromEntries(
+      seedParameters.filter(({ input }) => inputs.has(input)).map(({ input, name }) => [name, input]),
+    ),
+    classes: explainer.classes,
+    ...stated({ range: explainer.boundsBy }),
+  });
+  return {
+    ...files,
+    'weights.safetensors': weights,
+    'relc.json': printManifest(manifestOf(explainer, weights, manifest)),
+  };
+}
+
+const emitters: Readonly<
+  Record<Target, (explainer: Explainer, options: EmitOptions) => Promise<EmittedFiles>>
+> = { wasm: asWasm, typescript: asTypeScript };
+
+/**
+ * An explainer as files. For `wasm` a module that needs nothing but WebAssembly, with its loader for Node and browsers;
+ * for `typescript` a typed module of tfjs calls with its runtime, both also as JavaScript. With either the weights as
+ * safetensors, and a manifest.
+ * @returns contents by file name
+ * @throws RelcError RELC4001 (an op has no spelling or kernel), RELC4002 (a batch that is none), RELC4005 (the module does
+ *   not type-check), RELC4007 (no such target), RELC4009 (more memory than a module can have)
+ */
+export async function emit(
+  explainer: Explainer,
+  target: Target,
+  options: EmitOptions = {},
+): Promise<EmittedFiles> {
+  if (Object.hasOwn(emitters, target)) return emitters[target](explainer, options);
+  throw new RelcError('RELC4007', `there is no target '${String(target)}'`, `targets: ${targets.join(', ')}`);
 }

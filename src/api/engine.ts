@@ -25,8 +25,14 @@ export interface Engine {
   dispose(): void;
 }
 
+/** What engines may be told. */
+export interface EngineOptions {
+  /** Threads that a run may use. */
+  readonly threads?: number;
+}
+
 /** Makes an engine for a program. */
-export type EngineFactory = (program: Program) => Engine | Promise<Engine>;
+export type EngineFactory = (program: Program, options?: EngineOptions) => Engine | Promise<Engine>;
 
 /** Every target in process: a line here is all that one more takes. */
 const factories = { tfjs: tfjsEngine, wasm: wasmEngine } as const satisfies Readonly<

@@ -1,14 +1,15 @@
 // The explainer: a compiled program that runs in process, on an engine that it is given.
+import { expectInRange } from '../codegen/wasm/runtime/checks.js';
+import { type Explanation, explanationOf } from '../codegen/wasm/runtime/explanation.js';
 import type { Interval } from '../ir/analyses/interval.js';
 import type { Dialect } from '../ir/dialect.js';
-import { RelcError } from '../ir/error.js';
 import type { PacedOptions } from '../ir/evaluate.js';
 import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
 import type { PrintOptions } from '../ir/print.js';
 import { stated } from '../ir/stated.js';
 import type { TensorData } from '../ir/tensor.js';
 import { elementCount } from '../ir/type.js';
-import { type ExplanationRequest, relevanceKey } from '../rules/explanation.js';
+import type { ExplanationRequest } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { leavesBounds } from '../rules/resolve.js';
 import { isSeedInput } from '../rules/seed.js';
@@ -16,16 +17,13 @@ import { type BatchItem, type BatchOptions, explainBatch, type InputSource } fro
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
 import type { EnginePool } from './engine-pool.js';
-import { bindInputs, byName, expectInRange, type Inputs, notFinite, samplesOf } from './inputs.js';
+import { bindInputs, byName, type Inputs, samplesOf } from './inputs.js';
 import { type KernelListing, listKernels } from './kernels.js';
 import { type Compiled, dialectWith, printStage, type StageName } from './pipeline.js';
-import { checkContrast, type ExplainOptions, seedInputs, seedKind } from './seed.js';
+import { onRuntime } from './runtime-errors.js';
+import { type ExplainOptions, seedInputs, seedKind } from './seed.js';
 
-/** Numbers on the host, row-major. */
-export interface Values {
-  readonly data: Float32Array;
-  readonly shape: readonly number[];
-}
+export type { Explanation, Values } from '../codegen/wasm/runtime/explanation.js';
 
 /** A graph that prints itself. */
 export interface Stage {
@@ -37,47 +35,9 @@ export interface Stage {
 /** A check takes a while: it can be watched and stopped. */
 export interface CheckOptions extends ExplainOptions, PacedOptions {}
 
-export interface Explanation {
-  /** The model's output, [N, …]. */
-  readonly scores: Values;
-  /** The class explained, of the first sample. */
-  readonly target: number;
-  readonly targets: readonly number[];
-  /** f(x): the target's score before a final softmax, of the first sample. */
-  readonly logit: number;
-  readonly logits: readonly number[];
-  /** The class that a contrast compares with, of the first sample; left out for other seeds. */
-  readonly against?: number;
-  readonly againsts?: readonly number[];
-  /** ΣR at the seed, of the first sample: what ΣR at the inputs is where nothing is lost. */
-  readonly start: number;
-  readonly starts: readonly number[];
-  /** One number for each element of the first input, or of the first value that was asked for. */
-  readonly relevance: Values;
-  /** One number for each element, by input, or by the names that were asked for with `relevanceOf`. */
-  readonly relevances: Readonly<Record<string, Values>>;
-}
-
 /** What an explainer was compiled for. */
 export interface CompiledRequest extends ExplanationRequest {
   readonly seed: Seed;
-}
-
-/** Outputs of a run as results. @throws RelcError RELC4006 */
-function finite(outputs: Readonly<Record<string, TensorData>>): Record<string, Values> {
-  const values: Record<string, Values> = {};
-  for (const [key, { data, shape }] of Object.entries(outputs)) {
-    const bad = notFinite(data);
-    if (bad >= 0) {
-      throw new RelcError(
-        'RELC4006',
-        `${key} is ${data[bad]} at element ${bad}`,
-        'look at the scores first: the model itself may overflow on this input',
-      );
-    }
-    values[key] = { data: data instanceof Float32Array ? data : Float32Array.from(data), shape };
-  }
-  return values;
 }
 
 export class Explainer {
@@ -163,7 +123,7 @@ export class Explainer {
     this.engines.expectAlive();
     const kinds = requests.map((request) => seedKind(request, this.seed));
     const { feed, samples } = await this.bind(input);
-    if (this.boundsBy !== undefined) expectInRange(this.inputs, feed, this.boundsBy);
+    this.expectInRange(feed);
     const seeds: Record<Name, TensorData>[] = [];
     for (const [index, kind] of kinds.entries()) {
       const { program } = await this.engines.compiled(kind);
@@ -174,7 +134,7 @@ export class Explainer {
       const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
       const own = indices.map((index) => seeds[index]!);
       for (const [place, outputs] of (await this.engines.run(kind, feed, own)).entries()) {
-        explanations[indices[place]!] = this.explanation(finite(outputs));
+        explanations[indices[place]!] = onRuntime(() => explanationOf(outputs));
       }
     }
     return explanations;
@@ -220,13 +180,22 @@ export class Explainer {
   }
 
   /** The range of the input, where a rule relies on it. */
-  private get boundsBy(): Interval | undefined {
+  get boundsBy(): Interval | undefined {
     return this.compiled.chosen.some(({ line }) => leavesBounds(line)) ? this.request.range : undefined;
   }
 
   /** Frees the weights where they are held, after the run that is going on. The stages stay readable. */
   dispose(): void {
     this.engines.dispose();
+  }
+
+  /** @throws RelcError RELC4002 where an input leaves the range that a rule relies on */
+  private expectInRange(feed: Readonly<Record<Name, TensorData>>): void {
+    const range = this.boundsBy;
+    if (range === undefined) return;
+    for (const { name, type } of this.inputs) {
+      if (type.dtype === 'f32') onRuntime(() => expectInRange(name, feed[name]!.data, type.shape, range));
+    }
   }
 
   /** Inputs on the host, and how many samples they hold. @throws RelcError RELC4002 */
@@ -236,28 +205,5 @@ export class Explainer {
     const feed = await bindInputs(this.inputs, byName(this.inputs, input));
     const [samples = 1] = this.inputs.flatMap((node) => samplesOf(node, feed[node.name]!) ?? []);
     return { feed, samples };
-  }
-
-  private explanation(values: Readonly<Record<string, Values>>): Explanation {
-    const relevances = Object.fromEntries(
-      [...this.compiled.explained.keys()].flatMap((asked) => {
-        const found = values[relevanceKey(asked)];
-        return found === undefined ? [] : [[asked, found]];
-      }),
-    );
-    const [targets, logits, starts] = ['target', 'logit', 'start'].map((key) => [...values[key]!.data]) as [
-      number[],
-      number[],
-      number[],
-    ];
-    const againsts = values.against === undefined ? undefined : [...values.against.data];
-    if (againsts !== undefined) checkContrast(targets, againsts);
-    return {
-      scores: values.scores!,
-      ...{ target: targets[0]!, targets, logit: logits[0]!, logits, start: starts[0]!, starts },
-      ...(againsts === undefined ? {} : { against: againsts[0]!, againsts }),
-      relevance: Object.values(relevances)[0]!,
-      relevances,
-    };
   }
 }

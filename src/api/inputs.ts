@@ -1,6 +1,6 @@
 // Inputs of an explainer: tensors and plain numbers, checked and brought to the host.
 import * as tf from '@tensorflow/tfjs';
-import type { Bound, Interval } from '../ir/analyses/interval.js';
+import { notFinite } from '../codegen/wasm/runtime/explanation.js';
 import { RelcError } from '../ir/error.js';
 import type { Name, Node } from '../ir/graph.js';
 import { type NumberArray, sizeOf, type TensorData } from '../ir/tensor.js';
@@ -12,12 +12,6 @@ export type InputValue = tf.Tensor | Float32Array | readonly number[];
 export type Inputs = InputValue | Readonly<Record<string, InputValue>>;
 
 const isTensor = (input: InputValue): input is tf.Tensor => input instanceof tf.Tensor;
-
-/** The index of the first number that is not finite, or −1. */
-export function notFinite(data: ArrayLike<number>): number {
-  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index]!)) return index;
-  return -1;
-}
 
 /** A tensor of another copy of tfjs looks like one of ours and cannot be used. */
 const isForeign = (value: unknown): boolean =>
@@ -110,36 +104,6 @@ export async function bindInputs(
     }
   }
   return Object.fromEntries(nodes.map(({ name }, index) => [name, bound[index]!]));
-}
-
-/** Values outside of the range by more than this share of it are no rounding. */
-const roundingOfRange = 1e-3;
-
-/**
- * Holds inputs to the range that zB was told: outside of it, it divides by what is no sum of shares.
- * @throws RelcError RELC4002 naming the first element outside
- */
-export function expectInRange(
-  nodes: readonly Node[],
-  feed: Readonly<Record<Name, TensorData>>,
-  [low, high]: Interval,
-): void {
-  const of = (bound: Bound, channel: number) =>
-    typeof bound === 'number' ? bound : bound[channel % bound.length]!;
-  for (const { name, type } of nodes) {
-    if (type.dtype !== 'f32') continue;
-    const channels = (type.shape.at(-1) ?? 1) as number;
-    for (const [index, value] of feed[name]!.data.entries()) {
-      const [least, most] = [of(low, index % channels), of(high, index % channels)];
-      const slack = roundingOfRange * (most - least);
-      if (value >= least - slack && value <= most + slack) continue;
-      throw new RelcError(
-        'RELC4002',
-        `input ${name} holds ${value} at element ${index}, outside of the range [${least}, ${most}] that zB was told`,
-        'state the range that inputs really have, with the option range (--range), noise included',
-      );
-    }
-  }
 }
 
 /** Whether `input` is one input and not several by name. */

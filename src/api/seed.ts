@@ -1,10 +1,12 @@
 // Seeds as callers ask for them: which kind a request is, what cannot go together, and the inputs that a kind takes.
+import { classesOf } from '../codegen/wasm/runtime/checks.js';
 import { RelcError } from '../ir/error.js';
 import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
 import { type TensorData, tensor } from '../ir/tensor.js';
 import { type Seed, seeds } from '../rules/presets.js';
 import { isSeedInput, targetInput, tensorInput } from '../rules/seed.js';
 import { bindInput, type InputValue, samplesOf } from './inputs.js';
+import { onRuntime } from './runtime-errors.js';
 
 /** Classes: one for all samples, or one for each. */
 export type Classes = number | readonly number[];
@@ -69,20 +71,13 @@ interface Batch {
   readonly classes: number;
 }
 
-/** One class for each sample; −1 asks the program for the top one, or the strongest other one. */
+/** One class for each sample. @throws RelcError RELC4003 */
 function classTensor(option: 'target' | 'against', asked: Classes | undefined, batch: Batch): TensorData {
-  const { samples, classes } = batch;
-  const list = typeof asked === 'number' ? new Array<number>(samples).fill(asked) : asked;
-  if (list === undefined) return tensor([samples], new Int32Array(samples).fill(-1), 'i32');
-  if (list.length !== samples) {
-    const given = option === 'target' ? 'targets' : 'classes to compare with';
-    throw new RelcError('RELC4003', `${list.length} ${given} were given for ${samples} samples`);
-  }
-  const none = list.find((index) => !Number.isInteger(index) || index < 0 || index >= classes);
-  if (none !== undefined) {
-    throw new RelcError('RELC4003', `${option} ${none} is no class`, `classes are 0 to ${classes - 1}`);
-  }
-  return tensor([samples], list, 'i32');
+  return tensor(
+    [batch.samples],
+    onRuntime(() => classesOf(option, asked, batch)),
+    'i32',
+  );
 }
 
 /** R at the scores. */
@@ -101,17 +96,6 @@ async function seedInput(
   if (node.name === targetInput) return classTensor('target', target, batch);
   if (batch.classes < 2) throw wrong(`a contrast compares two classes, and the model has ${batch.classes}`);
   return classTensor('against', against, batch);
-}
-
-/** @throws RelcError RELC4003 where a contrast compares a class with itself */
-export function checkContrast(targets: readonly number[], againsts: readonly number[]): void {
-  const same = targets.find((target, sample) => target === againsts[sample]);
-  if (same === undefined) return;
-  throw new RelcError(
-    'RELC4003',
-    `class ${same} is compared with itself`,
-    'name another class with against, or another target',
-  );
 }
 
 /**

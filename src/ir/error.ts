@@ -45,6 +45,7 @@ export const errorCodes = {
   RELC4007: 'wrong use of a driver, or an unknown target',
   RELC4008: 'relevance is unexplained',
   RELC4009: 'not enough memory',
+  RELC4010: 'threads could not be started',
   // 5xxx: the command, files and pictures
   RELC5001: 'wrong use of the command',
   RELC5002: 'a file could not be read or written',

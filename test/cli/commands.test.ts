@@ -70,7 +70,7 @@ describe('usage errors end with 2', () => {
       'logit, one',
     );
     expect((await relc('inspect', model, '--shape', '1,x')).err).toContain('1,224,224,3');
-    expect((await relc('compile', model, '--target', 'fortran')).err).toContain('targets: typescript');
+    expect((await relc('compile', model, '--target', 'fortran')).err).toContain('targets: wasm, typescript');
   });
 });
 
@@ -246,6 +246,34 @@ describe('inspect and rules', () => {
 });
 
 describe('compile', () => {
+  it('writes a module, its loader and its text, weights and manifest', async () => {
+    const directory = join(folder, 'wasm');
+    const { code, out } = await relc('compile', model, '--emit', 'wat', '-o', directory);
+    expect(code).toBe(0);
+    const names = ['explainer.js', 'explainer.d.ts', 'worker.js', 'explainer.wasm', 'explainer.wat'];
+    for (const name of [...names, 'layout.json', 'weights.safetensors', 'relc.json']) {
+      expect(out).toContain(join(directory, name));
+    }
+    expect(readFileSync(join(directory, 'explainer.wat'), 'utf8')).toMatch(/^\(module\n[\s\S]*f32x4\.mul/);
+    const layout = JSON.parse(readFileSync(join(directory, 'layout.json'), 'utf8')) as { batch: number };
+    expect(layout.batch).toBe(1);
+    expect(WebAssembly.validate(new Uint8Array(readFileSync(join(directory, 'explainer.wasm'))))).toBe(true);
+  });
+
+  it('takes options that go with the target alone', async () => {
+    const wrong = [
+      ['--emit', 'text'],
+      ['--batch', '1.5'],
+      ['--batch', '0'],
+      ['--target', 'typescript', '--emit', 'wat'],
+      ['--target', 'typescript', '--batch', '2'],
+    ];
+    for (const args of wrong) {
+      const { code, err } = await relc('compile', model, ...args, '-o', join(folder, 'none'));
+      expect([code, err], args.join(' ')).toEqual([2, expect.stringContaining(args.at(-2)!)]);
+    }
+  });
+
   it('writes module, runtime, weights and manifest', async () => {
     const directory = join(folder, 'explainer');
     const { code, out } = await relc('compile', model, '--target', 'typescript', '-o', directory);
@@ -268,6 +296,8 @@ it('compile writes an explainer of a contrast, at a layer', async () => {
   const args = [
     'compile',
     model,
+    '--target',
+    'typescript',
     '--seed',
     'contrast',
     '--at',

@@ -2,28 +2,33 @@
 import { fuse } from '../../codegen/kernels/fuse.js';
 import { lowerForKernels } from '../../codegen/kernels/lower.js';
 import { planKernels } from '../../codegen/kernels/plan.js';
-import { type WasmProgram, wasmProgram } from '../../codegen/wasm/module.js';
+import { wasmProgram } from '../../codegen/wasm/module.js';
+import { programLayout } from '../../codegen/wasm/program-layout.js';
 import { Machine } from '../../codegen/wasm/runtime/machine.js';
-import { writePanels } from '../../codegen/wasm/runtime/panels.js';
-import { RelcError } from '../../ir/error.js';
+import {
+  type Feed,
+  type LoadedProgram,
+  runProgram,
+  writeWeight,
+} from '../../codegen/wasm/runtime/program.js';
 import { type Graph, type Name, nodesWithOp } from '../../ir/graph.js';
 import { type Program, runPasses } from '../../ir/passes/pass.js';
-import { allocate, type NumberArray, type TensorData } from '../../ir/tensor.js';
-import {
-  batchMultiple,
-  bindShape,
-  type Dtype,
-  elementCount,
-  isBatched,
-  type TensorType,
-} from '../../ir/type.js';
-import type { Engine } from '../engine.js';
+import type { TensorData } from '../../ir/tensor.js';
+import { batchMultiple, bindShape } from '../../ir/type.js';
+import type { Engine, EngineOptions } from '../engine.js';
 import { dialect } from '../pipeline.js';
+import { asRelcError } from '../runtime-errors.js';
 
-type Feed = Readonly<Record<Name, TensorData>>;
+type Tensors = Readonly<Record<Name, TensorData>>;
+
+/** The bytes of a weight, as a file has them: floats in single precision. */
+function bytesOf({ data }: TensorData): Uint8Array {
+  const stored = data instanceof Float64Array ? new Float32Array(data) : data;
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
 
 /** Samples that inputs hold; 1 where nothing has a batch. */
-function samplesOf(graph: Graph, feed: Feed): number {
+function samplesOf(graph: Graph, feed: Tensors): number {
   for (const { name, type } of nodesWithOp(graph, 'input')) {
     const multiple = batchMultiple(type.shape[0] ?? 1);
     if (multiple !== undefined) return feed[name]!.shape[0]! / multiple;
@@ -31,31 +36,12 @@ function samplesOf(graph: Graph, feed: Feed): number {
   return 1;
 }
 
-/** The words of a buffer: bools are masks there. */
-function wordsOf(buffer: ArrayBufferLike, address: number, length: number, dtype: Dtype): NumberArray {
-  return dtype === 'f32'
-    ? new Float32Array(buffer, address, length)
-    : new Int32Array(buffer, address, length);
-}
-
-function write(words: NumberArray, data: ArrayLike<number>, dtype: Dtype): void {
-  if (dtype === 'bool')
-    for (let index = 0; index < words.length; index++) words[index] = data[index] ? -1 : 0;
-  else words.set(data);
-}
-
-/** @throws RelcError RELC4002 where an index pointed outside of what it was to choose from */
-function expectInside(machine: Machine): void {
-  if (machine.failure() !== 0) {
-    throw new RelcError('RELC4002', 'an index points outside of what it gathers from');
-  }
-}
+const numbersOf = (tensors: Tensors): Feed =>
+  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
 
 /** A module that is loaded, and what it was planned for. */
-interface Loaded {
-  readonly wasm: WasmProgram;
-  readonly machine: Machine;
-  readonly batch: number;
+interface Loaded extends LoadedProgram {
+  /** Whether what does not depend on the varied inputs can be left out. */
   readonly varied: boolean;
 }
 
@@ -66,29 +52,27 @@ class WasmEngine implements Engine {
     private readonly program: Program,
     /** Whether an op mixes the samples of a batch: then a run takes them all. */
     private readonly mixes: boolean,
+    private readonly options: EngineOptions,
   ) {}
 
-  async run(inputs: Feed, varied: readonly Feed[]): Promise<Record<string, TensorData>[]> {
-    const { graph } = this.program;
-    const samples = samplesOf(graph, { ...inputs, ...varied[0] });
-    const batch = this.mixes ? samples : 1;
-    const { wasm, machine } = await this.machineFor(batch, varied);
-    const results = varied.map(() => this.emptyOutputs(samples));
-    for (let first = 0; first < samples; first += batch) {
-      this.writeInputs({ wasm, machine, batch, first }, inputs);
-      for (const [index, values] of varied.entries()) {
-        this.writeInputs({ wasm, machine, batch, first }, values);
-        machine.run(index === 0 ? 'all' : 'varied');
-        expectInside(machine);
-        this.readOutputs({ wasm, machine, batch, first }, results[index]!);
-      }
+  async run(inputs: Tensors, varied: readonly Tensors[]): Promise<Record<string, TensorData>[]> {
+    const samples = samplesOf(this.program.graph, { ...inputs, ...varied[0] });
+    try {
+      const loaded = await this.loadedFor(this.mixes ? samples : 1, varied);
+      const results = runProgram(loaded, samples, numbersOf(inputs), varied.map(numbersOf));
+      return results.map((outputs) => this.tensors(outputs, samples));
+    } catch (error) {
+      throw asRelcError(error);
     }
-    return results;
   }
 
   /** Loads the module early. */
   async prepare(): Promise<this> {
-    if (!this.mixes) await this.machineFor(1, []);
+    try {
+      if (!this.mixes) await this.loadedFor(1, []);
+    } catch (error) {
+      throw asRelcError(error);
+    }
     return this;
   }
 
@@ -97,81 +81,40 @@ class WasmEngine implements Engine {
     this.loaded = undefined;
   }
 
-  private async machineFor(batch: number, varied: readonly Feed[]): Promise<Loaded> {
+  private async loadedFor(batch: number, varied: readonly Tensors[]): Promise<Loaded> {
     const known = this.loaded;
-    if (known?.batch === batch && (known.varied || varied.length <= 1)) return known;
+    if (known?.layout.batch === batch && (known.varied || varied.length <= 1)) return known;
     this.dispose();
+    const { graph, weights } = this.program;
     const names = varied.length > 1 ? new Set(Object.keys(varied[0]!)) : undefined;
-    const kernels = fuse(this.program.graph, dialect, batch);
-    const wasm = wasmProgram(planKernels(kernels, names === undefined ? {} : { varied: names }));
-    const machine = await Machine.start(wasm.bytes, wasm);
-    for (const [name, key] of wasm.plan.program.weights) {
-      const { data, dtype, shape } = this.program.weights.get(key)!;
-      const words = wordsOf(machine.buffer, wasm.addressOf(name), data.length, dtype);
-      if (wasm.plan.program.buffers.get(name)!.inPanels) {
-        const columns = shape.at(-1)!;
-        const matrix = { first: 0, rows: data.length / columns, columns };
-        writePanels(words as Float32Array, data as Float32Array, matrix);
-      } else write(words, data, dtype);
-    }
+    const plan = planKernels(fuse(graph, dialect, batch), names === undefined ? {} : { varied: names });
+    const wasm = wasmProgram(plan);
+    const layout = programLayout(wasm, graph, batch);
+    const machine = await Machine.start(wasm.bytes, layout, this.options.threads);
+    for (const place of layout.weights) writeWeight(machine, place, bytesOf(weights.get(place.key)!), 0);
     machine.load();
-    expectInside(machine);
-    this.loaded = { wasm, machine, batch, varied: names !== undefined };
+    this.loaded = { machine, layout, varied: names !== undefined };
     return this.loaded;
   }
 
-  private emptyOutputs(samples: number): Record<string, TensorData> {
+  private tensors(outputs: Feed, samples: number): Record<string, TensorData> {
     const { graph } = this.program;
     return Object.fromEntries(
       Object.entries(graph.outputs).map(([key, name]) => {
         const { dtype, shape } = graph.nodes.get(name)!.type;
-        return [key, allocate(dtype, bindShape(shape, samples), 'f32')];
+        return [key, { dtype, shape: bindShape(shape, samples), data: outputs[key]! }];
       }),
     );
   }
-
-  /** Elements of the samples from `first` on: all of them where there is no batch. */
-  private part(type: TensorType, { batch, first }: { batch: number; first: number }): [number, number] {
-    const size = elementCount(type.shape);
-    return isBatched(type) ? [first * size, (first + batch) * size] : [0, size];
-  }
-
-  private writeInputs(at: Turn, feed: Feed): void {
-    for (const { name, type } of nodesWithOp(this.program.graph, 'input')) {
-      if (feed[name] === undefined) continue;
-      const [begin, end] = this.part(type, at);
-      const words = wordsOf(at.machine.buffer, at.wasm.addressOf(name), end - begin, type.dtype);
-      write(words, feed[name].data.subarray(begin, end), type.dtype);
-    }
-  }
-
-  private readOutputs(at: Turn, results: Record<string, TensorData>): void {
-    for (const [key, name] of Object.entries(this.program.graph.outputs)) {
-      const { type } = this.program.graph.nodes.get(name)!;
-      const [begin, end] = this.part(type, at);
-      const address = at.wasm.addressOf(at.wasm.plan.program.outputs[key]!);
-      const words = wordsOf(at.machine.buffer, address, end - begin, type.dtype);
-      results[key]!.data.set(
-        type.dtype === 'bool' ? words.map((word) => (word === 0 ? 0 : 1)) : words,
-        begin,
-      );
-    }
-  }
-}
-
-interface Turn {
-  readonly wasm: WasmProgram;
-  readonly machine: Machine;
-  readonly batch: number;
-  readonly first: number;
 }
 
 /**
  * Makes a module of a program and loads its weights.
- * @throws RelcError RELC4001 (an op has no kernel), RELC4009 (more memory than a module can have)
+ * @throws RelcError RELC4001 (an op has no kernel), RELC4009 (memory that cannot be had), RELC4010 (threads that
+ *   cannot be started)
  */
-export async function wasmEngine(program: Program): Promise<Engine> {
+export async function wasmEngine(program: Program, options: EngineOptions = {}): Promise<Engine> {
   const lowered = runPasses(program, [lowerForKernels], dialect);
   const mixes = nodesWithOp(lowered.graph, 'batch_total').length > 0;
-  return new WasmEngine(lowered, mixes).prepare();
+  return new WasmEngine(lowered, mixes, options).prepare();
 }

@@ -21,15 +21,13 @@ export interface WasmProgram extends EncodedModule {
   readonly addressOf: (name: Name) => number;
   /** Steps: those of the load phase, then those of a run; `varied` is the first that depends on varied inputs. */
   readonly steps: { readonly run: number; readonly varied: number; readonly end: number };
-  /** Address of the word that is not 0 where an index pointed outside. */
-  readonly failed: number;
-  /** Where scratch memory begins, and how much each of at most `threads` threads has. */
+  /** Where scratch memory begins, and how much each of at most `threads` threads has: more would find nothing to do. */
   readonly scratch: { readonly address: number; readonly bytes: number; readonly threads: number };
 }
 
 const aligned = (bytes: number) => Math.ceil(bytes / 64) * 64;
 
-/** Threads that scratch memory is laid out for. */
+/** Threads that scratch memory is laid out for, where steps have so many chunks. */
 const mostThreads = 16;
 
 function codeOf(kernel: Kernel, context: KernelContext): KernelCode {
@@ -167,7 +165,8 @@ export function wasmProgram(plan: KernelPlan): WasmProgram {
   const arenaStart = weightsStart + plan.weightBytes;
   const scratchStart = arenaStart + plan.arenaBytes + slackBytes;
   const scratchBytes = aligned(context.scratchBytes);
-  const total = scratchStart + mostThreads * scratchBytes + slackBytes;
+  const threads = Math.min(mostThreads, Math.max(1, ...steps.map(({ chunks }) => chunks)));
+  const total = scratchStart + threads * scratchBytes + slackBytes;
   const pages = Math.ceil(total / pageBytes);
   if (pages > 65536) {
     throw new RelcError(
@@ -208,7 +207,6 @@ export function wasmProgram(plan: KernelPlan): WasmProgram {
     pages,
     addressOf,
     steps: { run: load.length, varied: load.length + once.length, end: steps.length },
-    failed: control.failed,
-    scratch: { address: scratchStart, bytes: scratchBytes, threads: mostThreads },
+    scratch: { address: scratchStart, bytes: scratchBytes, threads },
   };
 }

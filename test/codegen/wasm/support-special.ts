@@ -2,6 +2,7 @@
 import { fuse } from '../../../src/codegen/kernels/fuse.js';
 import { lowerForKernels } from '../../../src/codegen/kernels/lower.js';
 import { planKernels } from '../../../src/codegen/kernels/plan.js';
+import { control } from '../../../src/codegen/wasm/layout.js';
 import { wasmProgram } from '../../../src/codegen/wasm/module.js';
 import { forward } from '../../../src/ir/forward.js';
 import type { Graph, Name } from '../../../src/ir/graph.js';
@@ -62,7 +63,7 @@ export function runOnWasm(
   });
   const word = (address: number) => new Int32Array(memory.buffer, address, 1)[0]!;
   const steps = Array.from({ length: program.steps.end }, (_, step) => word(tableAddress + 4 * step));
-  return { outputs: Object.fromEntries(outputs), failure: word(program.failed), chunks: steps };
+  return { outputs: Object.fromEntries(outputs), failure: word(control.failed), chunks: steps };
 }
 
 /** Fills a buffer that kernels write with numbers that are not zero. */

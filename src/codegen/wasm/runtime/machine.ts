@@ -1,4 +1,8 @@
-// A module with its memory, ready to run. Needs nothing but WebAssembly: emitted explainers carry this file.
+// A module with its memory and threads, ready to run. Needs nothing but WebAssembly: emitted explainers carry this file.
+import { control, endStep, idleStep, pageBytes, tableStart } from '../layout.js';
+import { ExplainerError } from './error.js';
+import { canShareMemory, processorCount } from './surroundings.js';
+import { Threads } from './threads.js';
 
 /** What a module must be given, and where its steps are. */
 export interface MachineLayout {
@@ -8,8 +12,6 @@ export interface MachineLayout {
   readonly memoryFlag: number;
   /** Steps from `run` on are a run; those before are run once when weights are there. */
   readonly steps: { readonly run: number; readonly varied: number; readonly end: number };
-  /** Address of the word that is not 0 where an index pointed outside. */
-  readonly failed: number;
   readonly scratch: { readonly address: number; readonly bytes: number; readonly threads: number };
 }
 
@@ -19,49 +21,129 @@ interface Exports {
   readonly workers: { value: number };
 }
 
+/** Threads that are started where nobody says how many. */
+const usualThreads = 8;
+
+/** Values of the byte of a module that says whether its memory is shared. */
+const memoryKinds = { own: 1, shared: 3 } as const;
+
+/**
+ * How many threads run a program: as many as were asked for or the machine has, and no more than the program divides
+ * its steps between; one where threads cannot have memory in common.
+ * @throws ExplainerError RELC4010 where what was asked for is no number of threads
+ */
+export function threadsFor(asked: number | undefined, most: number): number {
+  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1)) {
+    throw new ExplainerError(
+      'RELC4010',
+      `threads is ${String(asked)}, expected an integer from 1 on`,
+      'leave it out for one thread a processor, up to 8',
+    );
+  }
+  if (!canShareMemory()) return 1;
+  return Math.min(asked ?? Math.min(processorCount(), usualThreads), most);
+}
+
+/** @throws ExplainerError RELC4009 */
+function memoryOf(pages: number, isShared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: isShared });
+  } catch (error) {
+    throw new ExplainerError(
+      'RELC4009',
+      `${((pages * pageBytes) / 2 ** 20).toFixed(0)} MiB of memory for weights and values could not be had: ${(error as Error).message}`,
+      'dispose of other explainers, or use a smaller batch or a smaller model',
+      { cause: error },
+    );
+  }
+}
+
+/** The words that threads agree by. */
+const controlWords = (buffer: ArrayBufferLike) => new Int32Array(buffer, 0, tableStart / 4);
+
 export class Machine {
+  private failure: Error | undefined;
+
   private constructor(
     private memory: WebAssembly.Memory | undefined,
     private readonly exports: Exports,
     private readonly layout: MachineLayout,
+    private readonly helpers: Threads | undefined,
   ) {}
 
-  static async start(bytes: Uint8Array<ArrayBuffer>, layout: MachineLayout): Promise<Machine> {
+  /**
+   * Makes the memory, starts the threads, and waits until each is ready.
+   * @throws ExplainerError RELC4009 (the memory cannot be had), RELC4010 (threads that cannot be started)
+   */
+  static async start(
+    bytes: Uint8Array<ArrayBuffer>,
+    layout: MachineLayout,
+    asked?: number,
+  ): Promise<Machine> {
+    const threads = threadsFor(asked, layout.scratch.threads);
     const own = bytes.slice();
-    own[layout.memoryFlag] = 1;
-    const memory = new WebAssembly.Memory({ initial: layout.pages, maximum: layout.pages });
-    const { instance } = await WebAssembly.instantiate(own, { env: { memory } });
+    own[layout.memoryFlag] = threads > 1 ? memoryKinds.shared : memoryKinds.own;
+    const memory = memoryOf(layout.pages, threads > 1);
+    const module = await WebAssembly.compile(own);
+    const instance = await WebAssembly.instantiate(module, { env: { memory } });
     const exports = instance.exports as unknown as Exports;
     exports.scratch.value = layout.scratch.address;
-    return new Machine(memory, exports, layout);
+    const words = controlWords(memory.buffer);
+    words[control.state / 4] = idleStep << 16;
+    if (threads === 1) return new Machine(memory, exports, layout, undefined);
+    const { address, bytes: each } = layout.scratch;
+    const scratches = Array.from({ length: threads - 1 }, (_, index) => address + (index + 1) * each);
+    const helpers = await Threads.start({ module, memory }, scratches);
+    exports.workers.value = helpers.count;
+    return new Machine(memory, exports, layout, helpers);
   }
 
-  get buffer(): ArrayBuffer {
+  /** All memory, until {@link dispose}. */
+  get buffer(): ArrayBufferLike {
     return this.memory!.buffer;
+  }
+
+  get threads(): number {
+    return 1 + (this.helpers?.count ?? 0);
   }
 
   /** Runs the load phase. */
   load(): void {
-    this.exports.run(0, this.layout.steps.run);
+    this.steps(0, this.layout.steps.run);
   }
 
-  /** Runs everything, or what depends on varied inputs. */
+  /** Runs everything, or what depends on varied inputs. @throws ExplainerError RELC4002 where an index points outside */
   run(part: 'all' | 'varied' = 'all'): void {
-    this.exports.run(
-      part === 'all' ? this.layout.steps.run : this.layout.steps.varied,
-      this.layout.steps.end,
-    );
+    const { run, varied, end } = this.layout.steps;
+    this.steps(part === 'all' ? run : varied, end);
   }
 
-  /** Whether an index pointed outside since this was last asked: then not 0. */
-  failure(): number {
-    const word = new Int32Array(this.buffer, this.layout.failed, 1);
-    const [failure] = word as unknown as [number];
-    word[0] = 0;
-    return failure;
-  }
-
+  /** Ends the threads and lets go of the memory. */
   dispose(): void {
+    if (this.memory === undefined) return;
+    if (this.helpers !== undefined) {
+      const words = controlWords(this.memory.buffer);
+      Atomics.store(words, control.state / 4, endStep << 16);
+      Atomics.notify(words, control.state / 4);
+      this.helpers.end();
+    }
     this.memory = undefined;
+  }
+
+  /** After a trap threads may be anywhere: nothing runs on this memory again. */
+  private steps(first: number, end: number): void {
+    if (this.failure !== undefined) throw this.failure;
+    try {
+      this.exports.run(first, end);
+    } catch (error) {
+      this.failure = error as Error;
+      throw error;
+    }
+    const words = controlWords(this.buffer);
+    const failed = Atomics.exchange(words, control.failed / 4, 0);
+    if (failed === 0) return;
+    if (failed > 0) throw new ExplainerError('RELC4002', 'an index points outside of what it gathers from');
+    this.failure = new Error('a thread of the explainer failed: this is a defect of the compiler');
+    throw this.failure;
   }
 }

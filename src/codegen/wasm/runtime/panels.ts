@@ -1,24 +1,33 @@
 // Weights in panels: 16 columns side by side for all rows, which is how products of matrices read them.
 
-/** Columns of a panel. */
-const width = 16;
+/** Bytes of a row of a panel: 16 columns of four bytes. */
+const rowBytes = 64;
+
+/** Rows and columns of a matrix that lies in panels. */
+export interface PanelShape {
+  readonly rows: number;
+  readonly columns: number;
+}
 
 /**
- * Puts rows of a matrix into its panels, [columns / 16][rows][16].
- * @param first  the number of the first of the rows given
- * @param rows  rows of the whole matrix
+ * Puts a part of a row-major matrix into its panels, [columns / 16][rows][16].
+ * @param target  the bytes of all panels
+ * @param part  bytes of the matrix from byte `offset` on, of any length
  */
 export function writePanels(
-  target: Float32Array,
-  source: Float32Array,
-  { first, rows, columns }: { readonly first: number; readonly rows: number; readonly columns: number },
+  target: Uint8Array,
+  part: Uint8Array,
+  offset: number,
+  { rows, columns }: PanelShape,
 ): void {
-  const given = source.length / columns;
-  for (let row = 0; row < given; row++) {
-    for (let column = 0; column < columns; column += width) {
-      const to = (column * rows + (first + row) * width) | 0;
-      const from = row * columns + column;
-      for (let lane = 0; lane < width; lane++) target[to + lane] = source[from + lane]!;
-    }
+  for (let done = 0; done < part.length; ) {
+    const position = offset + done;
+    const row = Math.floor(position / (4 * columns));
+    const inRow = position - row * 4 * columns;
+    const panel = Math.floor(inRow / rowBytes);
+    const inPanel = inRow - panel * rowBytes;
+    const length = Math.min(rowBytes - inPanel, part.length - done);
+    target.set(part.subarray(done, done + length), (panel * rows + row) * rowBytes + inPanel);
+    done += length;
   }
 }
