@@ -1,7 +1,7 @@
 // Runs graphs as WebAssembly beside the evaluator.
 import { fuse } from '../../../src/codegen/kernels/fuse.js';
 import { lowerForKernels } from '../../../src/codegen/kernels/lower.js';
-import { planKernels } from '../../../src/codegen/kernels/plan.js';
+import { byteSize, planKernels } from '../../../src/codegen/kernels/plan.js';
 import { wasmProgram } from '../../../src/codegen/wasm/module.js';
 import { forward } from '../../../src/ir/forward.js';
 import type { Graph, Name } from '../../../src/ir/graph.js';
@@ -51,7 +51,10 @@ export function runOnWasm(
   for (const name of program.plan.placements.keys()) dirty(memory.buffer, program, name);
   for (const [name, key] of program.plan.program.weights) put(name, lowered.weights.get(key)!);
   for (const [name, data] of Object.entries(inputs)) put(name, data);
+  const behind = () => wordsBehind(memory.buffer, program);
+  const before = behind();
   exports.run(0, program.steps.end);
+  if (before.join() !== behind().join()) throw new Error('a kernel wrote behind the end of its result');
   const outputs = Object.entries(graph.outputs).map(([key, name]): [string, TensorData] => {
     const { dtype, shape } = graph.nodes.get(name)!.type;
     const result = allocate(dtype, bindShape(shape, batch), 'f32');
@@ -70,4 +73,13 @@ function dirty(buffer: ArrayBufferLike, program: ReturnType<typeof wasmProgram>,
   if (program.plan.program.buffers.get(name)!.origin !== 'kernel') return;
   const { bytes } = program.plan.placements.get(name)!;
   new Int32Array(buffer, program.addressOf(name), bytes / 4).fill(0x40490fdb);
+}
+
+/** The words between the ends of outputs and what lies next. */
+function wordsBehind(buffer: ArrayBufferLike, { plan, addressOf }: ReturnType<typeof wasmProgram>): number[] {
+  return Object.values(plan.program.outputs).flatMap((name) => {
+    const size = byteSize(plan.program.buffers.get(name)!);
+    const { bytes } = plan.placements.get(name)!;
+    return [...new Int32Array(buffer, addressOf(name) + size, (bytes - size) / 4)];
+  });
 }
