@@ -4,6 +4,7 @@ import { lowerForKernels } from '../../codegen/kernels/lower.js';
 import { planKernels } from '../../codegen/kernels/plan.js';
 import { type WasmProgram, wasmProgram } from '../../codegen/wasm/module.js';
 import { Machine } from '../../codegen/wasm/runtime/machine.js';
+import { writePanels } from '../../codegen/wasm/runtime/panels.js';
 import { RelcError } from '../../ir/error.js';
 import { type Graph, type Name, nodesWithOp } from '../../ir/graph.js';
 import { type Program, runPasses } from '../../ir/passes/pass.js';
@@ -105,8 +106,13 @@ class WasmEngine implements Engine {
     const wasm = wasmProgram(planKernels(kernels, names === undefined ? {} : { varied: names }));
     const machine = await Machine.start(wasm.bytes, wasm);
     for (const [name, key] of wasm.plan.program.weights) {
-      const { data, dtype } = this.program.weights.get(key)!;
-      write(wordsOf(machine.buffer, wasm.addressOf(name), data.length, dtype), data, dtype);
+      const { data, dtype, shape } = this.program.weights.get(key)!;
+      const words = wordsOf(machine.buffer, wasm.addressOf(name), data.length, dtype);
+      if (wasm.plan.program.buffers.get(name)!.inPanels) {
+        const columns = shape.at(-1)!;
+        const matrix = { first: 0, rows: data.length / columns, columns };
+        writePanels(words as Float32Array, data as Float32Array, matrix);
+      } else write(words, data, dtype);
     }
     machine.load();
     expectInside(machine);

@@ -88,7 +88,7 @@ export function vectorsOf(
   const operands = new Map<number, V128>();
   const known = new Map<Scalar, V128>();
   const compute = (value: Scalar): V128 => {
-    if (value.kind === 'number') return numberVector(value);
+    if (value.kind === 'number') return f.constant(numberVector(value));
     if (value.kind === 'operand') {
       const held = operands.get(value.index) ?? f.hold(read(value.index));
       operands.set(value.index, held);
