@@ -29,9 +29,9 @@ function compiled(fn: ScalarFunction, dtype: 'f32' | 'i32', count: number) {
     const { length } = args[0]!;
     const padded = Math.ceil(length / 4) * 16;
     for (const [index, words] of args.entries())
-      new View(memory.buffer, (index + 1) * padded, length).set(words);
+      new View(memory.buffer as ArrayBuffer, (index + 1) * padded, length).set(words);
     apply(0, padded, 2 * padded, padded);
-    return new View(memory.buffer, 0, length).slice();
+    return new View(memory.buffer as ArrayBuffer, 0, length).slice();
   };
 }
 
