@@ -300,7 +300,9 @@ class Fuser {
         const args = node.args.map((arg) => build(arg, through));
         return args.every((arg) => arg !== undefined) ? formula(args, node) : undefined;
       }
-      const view = through(this.viewOf(value));
+      const own = this.viewOf(value);
+      const view = through(own);
+      if (view !== own) this.turned.add(own.buffer);
       return view && { kind: 'operand', index: numberOfView(view), dtype: node.type.dtype };
     };
     const value = build(name, (view) => view);
