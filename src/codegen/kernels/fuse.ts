@@ -3,6 +3,7 @@ import { blaming } from '../../ir/check.js';
 import { attrNumber, type Dialect, numberOf, numbersOf, OpProblem } from '../../ir/dialect.js';
 import { activeValues, bindBatch, type Graph, type Name, type Node, nodeOf, usesOf } from '../../ir/graph.js';
 import { poolCounts } from '../../ir/ops/pooling.js';
+import { groupsOf } from '../../ir/ops/window.js';
 import type { Scalar, ScalarFunction } from '../../ir/scalar.js';
 import { scalar } from '../../ir/scalar.js';
 import { concreteShape, type Dtype } from '../../ir/type.js';
@@ -345,6 +346,8 @@ class Fuser {
       return scalar.add(result, this.biasIn(group, node, bias));
     };
     const right = this.weight(w);
+    // The columns of a group may be no whole panels
+    if (groupsOf(node.attrs) > 1) for (const { buffer } of right.operands) this.turned.add(buffer);
     const cut = right.operands.some(({ panels }) => panels !== undefined);
     if (node.op === 'einsum') {
       const nests = [einsumNest(node, shape(x), shape(w), cut)];
