@@ -9,7 +9,7 @@ import { written } from './emitted.js';
 
 const shapes = fileURLToPath(new URL('../../../examples/shapes/model/model.json', import.meta.url));
 const executablePath = findChromium();
-const reason = executablePath === undefined ? 'skipped: no Chromium; ' : '';
+const title = executablePath === undefined ? 'in a browser (skipped: no Chromium)' : 'in a browser';
 
 /** Numbers that the page makes, too. */
 const picture = () =>
@@ -22,7 +22,7 @@ interface Told {
 /** Has the page load the explainer and explain the picture. */
 const explained = (page: Page, threads: number) => page.evaluate<Told>(`explained(${threads})`);
 
-describe.skipIf(executablePath === undefined)(`${reason}in Chromium`, () => {
+describe.skipIf(executablePath === undefined)(title, () => {
   let browser: Browser;
   let explainer: Explainer;
   let folder: string;
