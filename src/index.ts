@@ -1,4 +1,5 @@
 // The public API.
+export type { BatchItem, BatchOptions, InputSource } from './api/batch.js';
 export { type CompileOptions, compile, type ExplanationOptions } from './api/compile.js';
 export type {
   Agreement,
@@ -27,6 +28,7 @@ export { type EmitOptions, emit, type Target, targets } from './api/emit.js';
 export { type ExecutionTarget, executionTargets } from './api/engine.js';
 export type { CheckOptions, Explainer, Stage } from './api/explainer.js';
 export type { Inputs, InputValue } from './api/inputs.js';
+export { type KernelListing, type KernelStageName, kernelStageNames, type MemoryUse } from './api/kernels.js';
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
 export type { Classes, ExplainOptions } from './api/seed.js';

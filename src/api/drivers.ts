@@ -7,6 +7,7 @@ import type { Explainer, Explanation, Values } from './explainer.js';
 import { bindInput, type InputValue } from './inputs.js';
 import { normals } from './random.js';
 import type { Classes, ExplainOptions } from './seed.js';
+import { turn } from './turn.js';
 
 /** What every driver takes. */
 export interface DriverOptions {
@@ -96,9 +97,6 @@ class RelevanceSum {
     return { relevance: entries[0]![1], relevances: Object.fromEntries(entries) };
   }
 }
-
-/** Lets timers and events in, such as those that abort. */
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
 const repeated = <Item>(list: readonly Item[], times: number): Item[] =>
   Array.from({ length: times }, () => list).flat();

@@ -13,10 +13,12 @@ import type { ExplanationRequest } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
 import { leavesBounds } from '../rules/resolve.js';
 import { isSeedInput } from '../rules/seed.js';
+import { type BatchItem, type BatchOptions, explainBatch, type InputSource } from './batch.js';
 import { checkConservation, expectOneSample } from './check.js';
 import type { ConservationReport } from './conservation.js';
 import type { EnginePool } from './engine-pool.js';
 import { bindInputs, byName, type Inputs, samplesOf } from './inputs.js';
+import { type KernelListing, listKernels } from './kernels.js';
 import { type Compiled, dialectWith, printStage, type StageName } from './pipeline.js';
 import { onRuntime } from './runtime-errors.js';
 import { type ExplainOptions, seedInputs, seedKind } from './seed.js';
@@ -87,6 +89,16 @@ export class Explainer {
   }
 
   /**
+   * The kernels that loop-level targets run for the compiled seed, and their memory: `kernels().print('plan')`. It is
+   * worked out anew with each call, whatever target the explainer runs on.
+   * @param batch  samples of a run; 1 unless said otherwise
+   * @throws RelcError RELC4001 (an op has no kernel)
+   */
+  kernels(batch = 1): KernelListing {
+    return listKernels(this.compiled.program, batch);
+  }
+
+  /**
    * Explains one input or a batch of them.
    * @param input  a tensor or plain numbers of the input's shape, batch first; by name where there are several inputs
    * @returns scores, the explained class, f(x), and one number of relevance for each input element
@@ -126,6 +138,22 @@ export class Explainer {
       }
     }
     return explanations;
+  }
+
+  /**
+   * Explains many inputs one after another. Results come in the order of the inputs; the next input is taken when the
+   * next result is asked for, and the source is closed when the loop is left. An input that cannot be explained
+   * (RELC4002, RELC4003, RELC4006) is a result with an `error`, and the rest go on.
+   * @param inputs  what {@link explain} takes, in a list, an iterable or an asynchronous iterable
+   * @throws RelcError RELC3004, RELC4004 as {@link explain}, RELC4002 where `inputs` is one input; what the source
+   *   throws; the signal's reason where it aborts
+   * @example
+   * for await (const { index, explanation, error } of explainer.explainBatch(pictures)) {
+   *   console.log(index, error?.message ?? explanation.target);
+   * }
+   */
+  explainBatch(inputs: InputSource, options: BatchOptions = {}): AsyncGenerator<BatchItem, void, undefined> {
+    return explainBatch(this, inputs, options);
   }
 
   /**

@@ -13,7 +13,7 @@ export interface Option {
 
 export interface Command {
   readonly name: string;
-  /** Names of the positional arguments, in order. */
+  /** Names of the positional arguments, in order; the last one may stand for any number: `INPUT...`. */
   readonly positionals: readonly string[];
   readonly summary: string;
   readonly description: string;
@@ -31,6 +31,11 @@ export class Arguments {
 
   positional(index: number): string {
     return this.positionals[index]!;
+  }
+
+  /** All from one on. */
+  rest(index: number): readonly string[] {
+    return this.positionals.slice(index);
   }
 
   text(name: string): string | undefined {
@@ -62,6 +67,11 @@ export function usageError(message: string, command: Command): RelcError {
   );
 }
 
+/** Whether so many arguments fit the names of those that are wanted. */
+function isCount(count: number, wanted: readonly string[]): boolean {
+  return wanted.at(-1)?.endsWith('...') ? count >= wanted.length - 1 : count === wanted.length;
+}
+
 /** @throws RelcError RELC5001 for unknown options, missing values and wrong numbers of arguments */
 export function parseCommandLine(command: Command, args: readonly string[]): Arguments {
   const options = { ...command.options, help: { type: 'boolean', help: '' } as Option };
@@ -83,7 +93,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Arg
     throw usageError((error as Error).message.split('. ')[0]!, command);
   }
   const { positionals, values } = parsed;
-  if (values.help !== true && positionals.length !== command.positionals.length) {
+  if (values.help !== true && !isCount(positionals.length, command.positionals)) {
     const wanted = command.positionals.length === 0 ? 'none' : command.positionals.join(' ');
     const got =
       positionals.length === 0 ? 'no arguments were given' : `the arguments are ${positionals.join(' ')}`;

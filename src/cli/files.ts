@@ -1,6 +1,6 @@
 // Reading and writing files, with errors that say which file and what to do.
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { RelcError } from '../ir/error.js';
 
 function reasonOf(error: unknown): string {
@@ -28,6 +28,15 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 /** @throws RelcError RELC5002 */
 export async function readText(path: string): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));
+}
+
+/** What a folder holds, by name. @throws RelcError RELC5002 */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
 }
 
 /** A JSON value. @throws RelcError RELC5003 */
@@ -59,14 +68,41 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
   }
 }
 
+const unwritable = (path: string, error: unknown) =>
+  new RelcError('RELC5002', `${path} could not be written: ${reasonOf(error)}`, undefined, { cause: error });
+
 /** Writes a file, with its folders. @throws RelcError RELC5002 */
 export async function write(path: string, content: string | Uint8Array): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, content);
   } catch (error) {
-    throw new RelcError('RELC5002', `${path} could not be written: ${reasonOf(error)}`, undefined, {
-      cause: error,
-    });
+    throw unwritable(path, error);
+  }
+}
+
+/**
+ * Writes a file, with its folders, whole or not at all: whoever is killed meanwhile leaves a hidden file behind, which
+ * the next one to write there takes over. Not for devices and links, whose place the file would take.
+ * @throws RelcError RELC5002
+ */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const unfinished = join(dirname(path), `.${basename(path)}.part`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(unfinished, content);
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw unwritable(path, error);
+  }
+}
+
+/** Writes at the end of a file. @throws RelcError RELC5002 */
+export async function append(path: string, content: string): Promise<void> {
+  try {
+    await appendFile(path, content);
+  } catch (error) {
+    throw unwritable(path, error);
   }
 }

@@ -2,7 +2,7 @@
 import { extname } from 'node:path';
 import type { Explanation } from '../api/explainer.js';
 import { RelcError } from '../ir/error.js';
-import { write } from './files.js';
+import type { write } from './files.js';
 import { renderHeatmap } from './picture/heatmap.js';
 import { encodeNpy } from './picture/npy.js';
 import { encodePicture, type Picture } from './picture/picture.js';
@@ -24,7 +24,7 @@ function drawn(subject: Subject, explanation: Explanation, name: string): Pictur
  * Writes the heatmaps side by side, a row for each class where there are several values.
  * @throws RelcError RELC5001 where nothing is a picture, RELC5002
  */
-async function saveHeatmaps(path: string, subject: Subject): Promise<void> {
+async function saveHeatmaps(path: string, subject: Subject, save: typeof write): Promise<void> {
   const names = valuesOf(subject);
   const pictures = subject.explanations.flatMap((explanation) =>
     names.flatMap((name) => drawn(subject, explanation, name)),
@@ -38,18 +38,18 @@ async function saveHeatmaps(path: string, subject: Subject): Promise<void> {
     );
   }
   const columns = names.length > 1 && pictures.length > names.length ? names.length : 4;
-  await write(path, encodePicture(sideBySide(pictures, columns)));
+  await save(path, encodePicture(sideBySide(pictures, columns)));
 }
 
 /** `r.npy`, or of several values `r.block3_conv2.npy`. */
-function arrayPath(path: string, name: string, isOne: boolean): string {
+export function arrayPath(path: string, name: string, isOne: boolean): string {
   const ending = extname(path);
   const stem = path.slice(0, path.length - ending.length);
   return isOne ? path : `${stem}.${name.replace(/[^A-Za-z0-9_-]+/g, '_')}${ending}`;
 }
 
 /** Writes the relevance of each value, a row for each class. @returns the paths */
-async function saveArrays(path: string, subject: Subject): Promise<string[]> {
+async function saveArrays(path: string, subject: Subject, save: typeof write): Promise<string[]> {
   const names = valuesOf(subject);
   const paths: string[] = [];
   for (const name of names) {
@@ -58,10 +58,20 @@ async function saveArrays(path: string, subject: Subject): Promise<string[]> {
     const all = new Float32Array(data.length * values.length);
     for (const [row, one] of values.entries()) all.set(one.data, row * data.length);
     const saved = arrayPath(path, name, names.length === 1);
-    await write(saved, encodeNpy(all, [shape[0]! * values.length, ...shape.slice(1)]));
+    await save(saved, encodeNpy(all, [shape[0]! * values.length, ...shape.slice(1)]));
     paths.push(saved);
   }
   return paths;
+}
+
+/** Where files go, and how they are written. */
+export interface Saving {
+  /** A picture that is asked for. */
+  readonly out: string | undefined;
+  readonly arrays: string | undefined;
+  /** A picture where there is something to draw. */
+  readonly usual: string | undefined;
+  readonly save: typeof write;
 }
 
 /**
@@ -69,18 +79,15 @@ async function saveArrays(path: string, subject: Subject): Promise<string[]> {
  * @returns the paths
  * @throws RelcError RELC5001 where a picture is asked for of what is none, RELC5002
  */
-export async function saveFiles(
-  subject: Subject,
-  { out, arrays, usual }: { out: string | undefined; arrays: string | undefined; usual: string | undefined },
-): Promise<string[]> {
+export async function saveFiles(subject: Subject, { out, arrays, usual, save }: Saving): Promise<string[]> {
   const saved: string[] = [];
   const canDraw = valuesOf(subject).some(
     (name) => heatAt(subject, name, subject.explanations[0]!) !== undefined,
   );
   const picture = out ?? (canDraw ? usual : undefined);
   if (picture !== undefined) {
-    await subject.watch.time('draw', () => saveHeatmaps(picture, subject));
+    await subject.watch.time('draw', () => saveHeatmaps(picture, subject, save));
     saved.push(picture);
   }
-  return arrays === undefined ? saved : [...saved, ...(await saveArrays(arrays, subject))];
+  return arrays === undefined ? saved : [...saved, ...(await saveArrays(arrays, subject, save))];
 }

@@ -9,7 +9,7 @@ import { processTerminal, styled, type Terminal } from './terminal.js';
 /** Commands by name; each is loaded when it is used, so that help costs nothing. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
   explain: {
-    summary: 'explain one prediction, as a heatmap',
+    summary: 'explain predictions, as heatmaps',
     load: async () => (await import('./commands/explain.js')).explainCommand,
   },
   check: {
@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     load: async () => (await import('./commands/compile.js')).compileCommand,
   },
   dump: {
-    summary: 'print the graph at any stage',
+    summary: 'print the graph at any stage, its kernels, or their plan',
     load: async () => (await import('./commands/dump.js')).dumpCommand,
   },
   inspect: {
@@ -44,17 +44,27 @@ ${Object.entries(commands)
   .join('\n')}
 
 relc COMMAND --help explains a command.
-Exit codes: 0 ok, 1 model or compile error, 2 usage or files, 3 unexplained relevance, 70 internal.`;
+Exit codes: 0 ok, 1 model or compile error, 2 usage or files, 3 unexplained relevance,
+4 some of many inputs failed, 70 internal, 130 interrupted.`;
 
-/** 0 ok · 1 model or compile error · 2 usage or files · 3 unexplained relevance · 70 internal. */
-export type ExitCode = 0 | 1 | 2 | 3 | 70;
+/**
+ * 0 ok · 1 model or compile error · 2 usage or files · 3 unexplained relevance · 4 some of many inputs failed ·
+ * 70 internal · 130 interrupted.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 70 | 130;
 
 const internal: ReadonlySet<ErrorCode> = new Set(['RELC1010', 'RELC4005']);
 
+/** Errors that a script should be able to tell from all others. */
+const ownExitCodes: Partial<Readonly<Record<ErrorCode, ExitCode>>> = {
+  RELC4008: 3,
+  RELC5006: 4,
+  RELC5007: 130,
+};
+
 function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof RelcError) || internal.has(error.code)) return 70;
-  if (error.code === 'RELC4008') return 3;
-  return error.code.startsWith('RELC5') ? 2 : 1;
+  return ownExitCodes[error.code] ?? (error.code.startsWith('RELC5') ? 2 : 1);
 }
 
 function report(error: unknown, terminal: Terminal): ExitCode {

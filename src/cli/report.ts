@@ -155,13 +155,13 @@ function explanationJson(subject: Subject, explanation: Explanation) {
 }
 
 /** The report for machines: the fields of the first explanation stand at the top, all of them in a list. */
-export function jsonReport(
+export function reportOf(
   subject: Subject,
   { model, input, files }: { model: string; input: string; files: readonly string[] },
-): string {
+) {
   const { explainer, explanations, method, backend, watch } = subject;
   const list = explanations.map((explanation) => explanationJson(subject, explanation));
-  const report = {
+  return {
     ...{ model, input, rules: explainer.rules, method, seed: explainer.seed },
     ...list[0],
     scores: [...explanations[0]!.scores.data],
@@ -169,5 +169,4 @@ export function jsonReport(
     ...{ notes: explainer.notes, files, backend },
     milliseconds: Object.fromEntries(watch.phases),
   };
-  return JSON.stringify(report, undefined, 2);
 }

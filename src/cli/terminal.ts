@@ -24,7 +24,8 @@ export function processTerminal(): Terminal {
     err: (text) => void stderr.write(`${text}\n`),
     ...(stderr.isTTY === true ? { status: (text) => void stderr.write(`\r\u001b[2K${text}`) } : {}),
     colour: (env.NO_COLOR ?? '') === '' && (wanted || stdout.isTTY === true),
-    columns: stdout.columns ?? 80,
+    // A screen of unknown size says 0
+    columns: stdout.columns || stderr.columns || 80,
   };
 }
 
@@ -63,13 +64,26 @@ export function duration(milliseconds: number): string {
 
 const barWidth = 24;
 
+/** Tells how far a task is, and what it is at. */
+export type Progress = (done: number, all: number, note?: string) => void;
+
 /** Draws how far a long task is, on a screen; the line is gone when all is done. */
-export function progressBar(terminal: Terminal, task: string): (done: number, all: number) => void {
-  return (done, all) => {
+export function progressBar(terminal: Terminal, task: string): Progress {
+  return (done, all, note) => {
     const filled = Math.round((barWidth * done) / all);
     const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
-    terminal.status?.(done === all ? '' : `${task} ${bar} ${done}/${all}`);
+    const line = `${task} ${bar} ${done}/${all}${note === undefined ? '' : ` · ${note}`}`;
+    // A line that is broken in two cannot be written anew
+    terminal.status?.(done === all ? '' : line.slice(0, terminal.columns - 1));
   };
+}
+
+/** About how long: `42 s`, `7 min`, `2 h 5 min`. */
+export function timeText(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 100) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Times the phases of a command. */

@@ -52,6 +52,8 @@ export const errorCodes = {
   RELC5003: 'unreadable picture or array',
   RELC5004: 'wrong manifest',
   RELC5005: 'a needed package is missing',
+  RELC5006: 'some of many inputs failed',
+  RELC5007: 'the command was interrupted',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -12,8 +12,8 @@ interface Entry {
 const names: Readonly<Record<Dtype, string>> = { f32: 'F32', i32: 'I32', bool: 'BOOL' };
 
 function bytesOf({ dtype, data }: TensorData): Uint8Array {
-  if (dtype === 'f32') return new Uint8Array(Float32Array.from(data).buffer);
-  return dtype === 'i32' ? new Uint8Array(Int32Array.from(data).buffer) : Uint8Array.from(data);
+  if (dtype === 'f32') return new Uint8Array(new Float32Array(data).buffer);
+  return dtype === 'i32' ? new Uint8Array(new Int32Array(data).buffer) : new Uint8Array(data);
 }
 
 /** Weights as the bytes of a safetensors file; data starts at a multiple of 8. */

@@ -35,9 +35,9 @@ export function tensor(
   if (values.length !== sizeOf(shape)) {
     throw new Error(`${values.length} values for shape [${shape.join(',')}]`);
   }
-  if (dtype === 'i32') return { dtype, shape, data: Int32Array.from(values) };
-  if (dtype === 'bool') return { dtype, shape, data: Uint8Array.from(values) };
-  return { dtype, shape, data: Float32Array.from(values) };
+  if (dtype === 'i32') return { dtype, shape, data: new Int32Array(values) };
+  if (dtype === 'bool') return { dtype, shape, data: new Uint8Array(values) };
+  return { dtype, shape, data: new Float32Array(values) };
 }
 
 export function scalar(value: number, dtype: Dtype = 'f32'): TensorData {

@@ -37,11 +37,13 @@ export class Recorder {
   /**
    * @param weightNames  names of the model's weights by tfjs data id
    * @param sites  whether call sites are recorded: they say nothing where a library runs the model
+   * @param read  weights that were read before, by data id: a second trace reads none again
    */
   constructor(
     graphName: string,
     private readonly weightNames: ReadonlyMap<object, string>,
     private readonly sites: boolean,
+    private readonly read: Map<object, TensorData>,
   ) {
     this.builder = new GraphBuilder(graphName, forward);
     this.k = new Arithmetic(this.builder);
@@ -123,8 +125,15 @@ export class Recorder {
   private addConstant(given: tf.Tensor): Name {
     const type = { dtype: dtypeOf(given.dtype, this.place()), shape: given.shape };
     const weight = this.weightNames.get(given.dataId);
-    const data = tensor(given.shape, given.dataSync() as ArrayLike<number>, type.dtype);
-    if (weight !== undefined) return this.addParam(weight, type, data);
+    const known = weight === undefined ? undefined : this.read.get(given.dataId);
+    const data =
+      known?.shape.join() === given.shape.join() && known.dtype === type.dtype
+        ? known
+        : tensor(given.shape, given.dataSync() as ArrayLike<number>, type.dtype);
+    if (weight !== undefined) {
+      this.read.set(given.dataId, data);
+      return this.addParam(weight, type, data);
+    }
     return this.addValues(type, data, (given as Partial<tf.Variable>).name);
   }
 

@@ -7,6 +7,7 @@ import { removeDeadCode } from '../ir/passes/dead-code.js';
 import type { Program } from '../ir/passes/pass.js';
 import { rewrite } from '../ir/passes/rewrite.js';
 import { simplifyGraph } from '../ir/passes/simplify.js';
+import type { TensorData } from '../ir/tensor.js';
 import { bindShape, type Dtype, isBatched, type TensorType } from '../ir/type.js';
 import { tracedTensor, tracing } from './backend.js';
 import { nameByLayers } from './naming.js';
@@ -91,8 +92,8 @@ function runModel(subject: Subject, inputs: readonly tf.Tensor[], recorder: Reco
 }
 
 /** One trace; every k·N among the inputs' shapes is a number. */
-function recordOnce(subject: Subject, batch: number): Program {
-  const recorder = new Recorder(subject.name, subject.weightNames, subject.sites);
+function recordOnce(subject: Subject, batch: number, read: Map<object, TensorData>): Program {
+  const recorder = new Recorder(subject.name, subject.weightNames, subject.sites, read);
   const outputs: Record<string, Name> = {};
   tracing(recorder, () => {
     const inputs = [...subject.inputs].map(([name, { shape, dtype }]) => {
@@ -136,8 +137,9 @@ function used({ graph, weights }: Program): Program {
  * @throws RelcError RELC2001..RELC2009
  */
 export function traceSubject(subject: Subject): Program {
+  const read = new Map<object, TensorData>();
   const program = [...subject.inputs.values()].some(isBatched)
-    ? unify(recordOnce(subject, batchSizes[0]), recordOnce(subject, batchSizes[1]))
-    : recordOnce(subject, 1);
+    ? unify(recordOnce(subject, batchSizes[0], read), recordOnce(subject, batchSizes[1], read))
+    : recordOnce(subject, 1, read);
   return used({ graph: nameByLayers(program.graph), weights: program.weights });
 }

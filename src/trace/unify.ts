@@ -74,7 +74,7 @@ export function unify(first: Trace, second: Trace): Trace {
     if (
       same === undefined ||
       same.length !== data.data.length ||
-      !data.data.every((value, i) => Object.is(value, same[i]))
+      (same !== data.data && !data.data.every((value, i) => Object.is(value, same[i])))
     ) {
       throw new RelcError(
         'RELC2007',

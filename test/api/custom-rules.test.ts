@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type CompileOptions, compile } from '../../src/api/compile.js';
 import type { CustomRule, CustomRules, RuledNode } from '../../src/api/custom-rules.js';
 import { emit } from '../../src/api/emit.js';
+import type { ExecutionTarget } from '../../src/api/engine.js';
 import type { Explainer } from '../../src/api/explainer.js';
 import { trace } from '../../src/api/model.js';
 import { canonical } from '../../src/api/pipeline.js';
@@ -147,9 +148,9 @@ const bySquares: CustomRule = (inputs, _output, relevance) => {
 };
 
 const gatedOptions = () => ({ input: [null, 8, 8, 3], params: gatedParams() });
-const gated = (gate: CustomRule) => {
+const gated = (gate: CustomRule, target: ExecutionTarget = 'tfjs') => {
   const rules = first('gates', { kind: 'product' }, 'gate');
-  return compile(gatedNet, { ...gatedOptions(), rules, customRules: { gate } });
+  return compile(gatedNet, { ...gatedOptions(), rules, customRules: { gate }, target });
 };
 
 describe('squeeze and excitation', () => {
@@ -227,6 +228,10 @@ describe('squeeze and excitation', () => {
       expect(relativeError(relevance.data, wanted.lowered)).toBeLessThan(1e-5);
       expect([emitted.leaked, emitted.left]).toEqual([0, 0]);
     }
+    const onWasm = await gated(gate, 'wasm');
+    const { relevance } = await onWasm.explain(pictures.data as Float32Array);
+    expect(relativeError(relevance.data, wanted.lowered)).toBeLessThan(1e-5);
+    onWasm.dispose();
     await useBackend('cpu');
   });
 

@@ -7,6 +7,7 @@ import type { ExplainOptions } from '../../src/api/seed.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
 import { relativeError, sequence, useBackend } from '../codegen/support.js';
+import { targets } from '../codegen/targets.js';
 import { denseNet, denseParams } from './models.js';
 
 const random = sequence(5);
@@ -86,9 +87,9 @@ describe('the seed', () => {
   });
 });
 
-describe.each(['cpu', 'wasm'] as const)('a batch on %s', (backend) => {
+describe.each(targets)('a batch on $name', ({ start, target }) => {
   it('of three is three explanations', async () => {
-    await useBackend(backend);
+    await start();
     const net = smallConvNet();
     const pictures = draw(3 * 12 * 12 * 3);
     const size = pictures.length / 3;
@@ -96,6 +97,7 @@ describe.each(['cpu', 'wasm'] as const)('a batch on %s', (backend) => {
       input: net.input,
       params: net.params,
       rules: 'epsilon-plus-flat',
+      target,
     });
     const whole = await conv.explain(pictures);
     for (const [i, part] of rows(whole.relevance.data, 3).entries()) {
@@ -166,20 +168,23 @@ describe('explanations at once', () => {
     { target: 1 },
   ];
 
-  it.each(['cpu', 'wasm'] as const)('are those one after another, on %s', async (backend) => {
-    await useBackend(backend);
+  it.each(targets)('are those one after another, on $name', async ({ start, target }) => {
+    await start();
+    const options = { input: [null, 4], params, rules: 'epsilon', target };
+    const patient = await compile(denseNet, options);
     const inputs = requests.map((_, index) => x.map((value) => value + index));
     const wanted: Explanation[] = [];
     for (const [index, request] of requests.entries()) {
-      wanted.push(await explainer.explain(inputs[index]!, request));
+      wanted.push(await patient.explain(inputs[index]!, request));
     }
     const before = tf.memory().numTensors;
-    const fresh = await compile(denseNet, { input: [null, 4], params, rules: 'epsilon' });
+    const fresh = await compile(denseNet, options);
     const together = await Promise.all(requests.map((request, i) => fresh.explain(inputs[i]!, request)));
     expect(together).toEqual(wanted);
     fresh.dispose();
-    await useBackend('cpu');
     expect(tf.memory().numTensors).toBe(before);
+    patient.dispose();
+    await useBackend('cpu');
   });
 
   it('beside a check and beside one that is refused', async () => {
@@ -298,16 +303,20 @@ describe('on the backend', () => {
     expect(tf.memory().numTensors).toBe(tensors);
   });
 
-  it.each(['cpu', 'wasm'] as const)(
-    'one class, and an image that goes straight into a kernel, are fine on %s',
-    async (backend) => {
-      await useBackend(backend);
+  it.each(targets)(
+    'one class, and an image that goes straight into a kernel, are fine on $name',
+    async ({ start, target }) => {
+      await start();
       const kernel = seededWeights<tf.Tensor4D>(3, [3, 3, 1, 1]);
       const net = ((image: tf.Tensor4D, { w }: { w: tf.Tensor4D }) =>
         tf.reshape(tf.conv2d(image, w, 1, 'valid'), [-1, 1])) as ModelFunction;
-      const single = await compile(net, { input: [null, 3, 3, 1], params: { w: kernel }, rules: 'gradient' });
-      const { relevance, target } = await single.explain(draw(9));
-      expect(target).toBe(0);
+      const options = { input: [null, 3, 3, 1], params: { w: kernel }, rules: 'gradient', target };
+      const single = await compile(net, options);
+      const {
+        relevance,
+        targets: [found],
+      } = await single.explain(draw(9));
+      expect(found).toBe(0);
       expect(relativeError(relevance.data, kernel.dataSync())).toBeLessThan(1e-6);
       single.dispose();
       kernel.dispose();

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
+import type { ExecutionTarget } from '../../src/api/engine.js';
 import type { Explainer } from '../../src/api/explainer.js';
 import { type TraceOptions, trace } from '../../src/api/model.js';
 import { canonical, dialect, type StageName } from '../../src/api/pipeline.js';
@@ -13,7 +14,8 @@ import { elementCount } from '../../src/ir/type.js';
 import { targetInput } from '../../src/rules/seed.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
-import { backends, relativeError, sequence, useBackend } from '../codegen/support.js';
+import { relativeError, sequence, useBackend } from '../codegen/support.js';
+import { targets } from '../codegen/targets.js';
 import { denseNet, denseParams } from './models.js';
 
 interface Example {
@@ -81,8 +83,8 @@ const examples = {
   },
 } satisfies Record<string, Example>;
 
-const compiled = ({ model, options, rules }: Example): Promise<Explainer> =>
-  compile(model, { ...options, rules });
+const compiled = ({ model, options, rules }: Example, target: ExecutionTarget = 'tfjs'): Promise<Explainer> =>
+  compile(model, { ...options, rules, target });
 
 const graphAfter = (explainer: Explainer, stage: StageName) => explainer.stages.get(stage)!.graph;
 
@@ -95,11 +97,11 @@ function costs(explainer: Explainer): readonly number[][] {
 
 const total = (list: readonly number[]) => list.reduce((sum, cost) => sum + cost, 0);
 
-describe.each(backends)('on %s', (backend) => {
+describe.each(targets)('on $name', ({ start, target }) => {
   it.each(Object.values(examples))('$what: what is saved is not missed', async (example: Example) => {
-    await useBackend(backend);
+    await start();
     const { weights } = canonical(await trace(example.model, example.options)).program;
-    const explainer = await compiled(example);
+    const explainer = await compiled(example, target);
     const random = sequence(8);
     const [input] = explainer.inputs;
     const count = example.samples * elementCount(input!.type.shape);

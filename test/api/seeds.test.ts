@@ -8,6 +8,7 @@ import { base } from '../../src/rules/presets.js';
 import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
 import { relativeError, sequence, useBackend } from '../codegen/support.js';
+import { targets } from '../codegen/targets.js';
 import { denseLayers, denseNet, denseParams } from './models.js';
 
 const random = sequence(5);
@@ -168,11 +169,11 @@ describe('several explanations', () => {
     { seed: 'contrast' },
   ];
 
-  it.each(['cpu', 'wasm'] as const)('are those that are asked for one by one, on %s', async (backend) => {
-    await useBackend(backend);
+  it.each(targets)('are those that are asked for one by one, on $name', async ({ start, target }) => {
+    await start();
     const net = smallConvNet();
     const { model, input, params: own } = net;
-    const conv = await compile(model, { input, params: own, rules: 'epsilon-alpha2-beta1' });
+    const conv = await compile(model, { input, params: own, rules: 'epsilon-alpha2-beta1', target });
     const pictures = draw(2 * 12 * 12 * 3);
     await conv.explainEach(pictures, requests);
     const before = tf.memory().numTensors;

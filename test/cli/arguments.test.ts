@@ -53,6 +53,13 @@ describe('a command line', () => {
     expect(() => parseCommandLine(command, args)).toThrow(message);
   });
 
+  it('may end in any number of arguments', () => {
+    const many = { ...command, positionals: ['ONE', 'MORE...'] };
+    expect(parseCommandLine(many, ['a', 'b', '--json', 'c']).rest(1)).toEqual(['b', 'c']);
+    expect(parseCommandLine(many, ['a']).rest(1)).toEqual([]);
+    expect(() => parseCommandLine(many, [])).toThrow('no arguments were given, expected ONE MORE...');
+  });
+
   it('may lack its arguments where help is wanted', () => {
     expect(parseCommandLine(command, ['--help']).flag('help')).toBe(true);
   });

@@ -143,6 +143,29 @@ describe('dump', () => {
     expect(names).toContain('02-relevance.relc');
     expect(readFileSync(join(directory, '02-relevance.relc'), 'utf8')).toContain('rule.epsilon');
     expect(readFileSync(join(directory, '00-trace.relc'), 'utf8')).toContain('// colours');
+    expect(readFileSync(join(directory, '13-fuse.txt'), 'utf8')).toMatch(/^kernels @halves\n/);
+    expect(readFileSync(join(directory, '14-plan.txt'), 'utf8')).toMatch(/^plan @halves\n/);
+  });
+
+  it('prints kernels and their plan, of the model or of its explainer, for a number of samples', async () => {
+    const forward = await relc('dump', model, '--after', 'fuse');
+    expect(forward.code).toBe(0);
+    expect(forward.out).toContain('output    scores = %scores/softmax : f32[1,2]');
+    const explainer = await relc('dump', model, '--rules', 'epsilon', '--after', 'plan', '--batch', '3');
+    expect(explainer.code).toBe(0);
+    expect(explainer.out).toMatch(/^plan @halves\n/);
+    expect(explainer.out).toMatch(/%r\.\S+ : f32\[3,6,6,3\]/);
+  });
+
+  it('refuses numbers of samples where they mean nothing', async () => {
+    for (const more of [
+      ['--after', 'trace', '--batch', '2'],
+      ['--after', 'plan', '--batch', '0'],
+    ]) {
+      const { code, err } = await relc('dump', model, ...more);
+      expect(code).toBe(2);
+      expect(err).toContain('--batch');
+    }
   });
 });
 
@@ -151,6 +174,7 @@ describe('inspect and rules', () => {
     const { out } = await relc('inspect', model, '--rules', 'epsilon-plus');
     expect(out).toMatch(/%colours\/conv +conv .*zPlus\(.*\) +convolution/);
     expect(out).toMatch(/%mean +mean .*norm\(.*\) +sum/);
+    expect(out).toMatch(/^memory: [\d.]+ k?B for weights, an arena of [\d.]+ kB for one sample/m);
   });
 
   it('lists every preset with its table and its base', async () => {

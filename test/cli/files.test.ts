@@ -1,9 +1,10 @@
 // Files on the command line: models, inputs, labels and manifests that are missing, wrong, or of another kind.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode } from 'jpeg-js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stageNames } from '../../src/api/pipeline.js';
+import { writeWhole } from '../../src/cli/files.js';
 import { parseManifest } from '../../src/codegen/manifest.js';
 import { decodeSafetensors } from '../../src/ir/safetensors.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
@@ -144,4 +145,23 @@ it('dump prints every stage that changed something, and says which did not', asy
   const still = [...err.matchAll(/^(.*) changed nothing$/gm)].map(([, name]) => name);
   expect(stages.slice(0, 3)).toEqual(['trace', 'canonicalize', 'relevance']);
   expect(stages.length + still.length).toBe(stageNames.length);
+});
+
+describe('a file that is written whole', () => {
+  it('takes the place of the old one, and of what a killed run left', async () => {
+    const path = join(folder, 'deep/whole/heat.png');
+    await writeWhole(path, 'old');
+    writeFileSync(join(folder, 'deep/whole/.heat.png.part'), 'ne');
+    await writeWhole(path, 'new');
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(readdirSync(join(folder, 'deep/whole'))).toEqual(['heat.png']);
+  });
+
+  it('leaves nothing where it cannot be written', async () => {
+    mkdirSync(join(folder, 'blocked/heat.png/x'), { recursive: true });
+    await expect(writeWhole(join(folder, 'blocked/heat.png'), 'new')).rejects.toThrow(
+      /RELC5002: .*heat\.png could not be written/,
+    );
+    expect(readdirSync(join(folder, 'blocked'))).toEqual(['heat.png']);
+  });
 });

@@ -1,7 +1,10 @@
 // The command as a process: exit codes, colours, readers that stop early, and what is loaded for what.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { scratch, writeModel, writePicture } from './support.js';
 
 const command = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -70,4 +73,65 @@ describe('colours', () => {
 it('ends quietly when the reader stops', async () => {
   const { code, err } = await run(['rules'], { meanwhile: (child) => child.stdout!.destroy() });
   expect([code, err]).toEqual([0, '']);
+});
+
+describe('explain over many inputs', () => {
+  const count = 12;
+
+  async function manyPictures() {
+    const folder = scratch();
+    const model = await writeModel(join(folder, 'model'));
+    mkdirSync(join(folder, 'pictures'));
+    for (let index = 0; index < count; index++) writePicture(join(folder, `pictures/${index}.png`), 6);
+    const out = join(folder, 'heat');
+    return { folder, out, args: ['explain', model, join(folder, 'pictures'), '-o', out] };
+  }
+
+  /** Sends a signal, once, as soon as standard error has a text. */
+  const signalAt = (text: string, signal: NodeJS.Signals) => (child: ChildProcess) => {
+    let [all, isSent] = ['', false];
+    child.stderr!.on('data', (chunk) => {
+      all += String(chunk);
+      if (all.includes(text) && !isSent) isSent = child.kill(signal);
+    });
+  };
+
+  const filesOf = (out: string) =>
+    readFileSync(join(out, 'results.jsonl'), 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .flatMap((line) => (JSON.parse(line) as { files: string[] }).files);
+
+  it('is interrupted, is killed, and goes on', async () => {
+    const { out, args } = await manyPictures();
+    const interrupted = await run(args, { meanwhile: signalAt(`2/${count}`, 'SIGINT') });
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.err).toMatch(/stopped after \d+ of 12 inputs\n.*--resume goes on/);
+    const first = filesOf(out);
+    expect(first.length).toBeGreaterThanOrEqual(2);
+    expect(first.length).toBeLessThan(count);
+    const begun = `${first.length + 1}/${count}`;
+    const killed = await run([...args, '--resume'], { meanwhile: signalAt(begun, 'SIGKILL') });
+    expect(killed.code).toBeNull();
+    const second = filesOf(out);
+    expect(second.slice(0, first.length)).toEqual(first);
+    expect(second.length).toBeGreaterThan(first.length);
+    expect(second.every(existsSync)).toBe(true);
+    const { code, out: printed } = await run([...args, '--resume']);
+    expect(code).toBe(0);
+    expect(printed).toContain(`${count - second.length} explained, ${second.length} done before`);
+    expect(new Set(filesOf(out)).size).toBe(count);
+  });
+
+  it('takes a list from standard input', async () => {
+    const { folder, out, args } = await manyPictures();
+    const list = ['pictures/3.png', '# none', '', 'pictures/5.png'].map((line) =>
+      line.startsWith('p') ? join(folder, line) : line,
+    );
+    const { code, out: printed } = await run([...args.toSpliced(2, 1), '--list', '-'], {
+      meanwhile: (child) => child.stdin!.end(list.join('\n')),
+    });
+    expect([code, printed.split('\n')[0]]).toEqual([0, '2 inputs: 2 explained']);
+    expect(filesOf(out)).toEqual(['3.png', '5.png'].map((name) => join(out, name)));
+  });
 });

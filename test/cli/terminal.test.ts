@@ -2,7 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { percent } from '../../src/api/percent.js';
 import { main } from '../../src/cli/main.js';
-import { duration, progressBar, Stopwatch, styled, type Terminal, table } from '../../src/cli/terminal.js';
+import {
+  duration,
+  progressBar,
+  Stopwatch,
+  styled,
+  type Terminal,
+  table,
+  timeText,
+} from '../../src/cli/terminal.js';
 
 const terminal = (colour: boolean): Terminal => ({ out: () => {}, err: () => {}, colour, columns: 80 });
 
@@ -79,4 +87,26 @@ describe('a progress bar', () => {
   });
 
   it('says nothing where there is no screen', () => progressBar(terminal(false), 'task')(1, 2));
+});
+
+describe('a note beside the bar', () => {
+  it('is cut where the line would be broken', () => {
+    const shown: string[] = [];
+    const screen = { ...terminal(false), columns: 50, status: (text: string) => void shown.push(text) };
+    const onProgress = progressBar(screen, 'task');
+    onProgress(1, 4, 'short');
+    onProgress(1, 4, 'a note that is much too long');
+    expect(shown[0]).toMatch(/ 1\/4 · short$/);
+    expect(shown[1]).toHaveLength(49);
+    expect(shown[1]).toMatch(/ 1\/4 · a note that i$/);
+  });
+
+  it.each([
+    [400, '0 s'],
+    [99_400, '99 s'],
+    [100_000, '2 min'],
+    [59.4 * 60_000, '59 min'],
+    [60 * 60_000, '1 h 0 min'],
+    [125 * 60_000, '2 h 5 min'],
+  ])('%d milliseconds are about %s', (milliseconds, text) => expect(timeText(milliseconds)).toBe(text));
 });

@@ -30,7 +30,8 @@ import {
   type RecordedOp,
 } from '../fixtures/notebook.js';
 import { runEmitted } from './emitted.js';
-import { backends, dialect, graphOf, lowered, sideBySide, useBackend, walked } from './support.js';
+import { dialect, graphOf, lowered, sideBySide, useBackend, walked } from './support.js';
+import { targets } from './targets.js';
 
 const chefer = presetNamed('chefer').composite;
 const data = ({ shape, data: values }: Recorded) => tensor(shape, values);
@@ -169,12 +170,12 @@ describe('evaluated in f32', () => {
   });
 });
 
-describe.each(backends)('walked on %s', (backend) => {
-  beforeAll(() => useBackend(backend));
+describe.each(targets)('run on $name', ({ start, run }) => {
+  beforeAll(start);
 
   it.each(titled)('%s', (_title, layer) => {
     const { program, inputs } = ready.get(layer)!;
-    expectRecorded(walked(program, inputs), layer);
+    expectRecorded(run(program, inputs), layer);
   });
 
   it('every printed safe_divide', () => {
@@ -185,7 +186,7 @@ describe.each(backends)('walked on %s', (backend) => {
     const [a, b, wanted] = [0, 1, 2].map((column) =>
       Float32Array.from(notebook.safe_divide.rows, (row) => Number(row[column]!.replace('inf', 'Infinity'))),
     );
-    const { z } = walked({ graph, weights: new Map() }, { a: tensor([110], a!), b: tensor([110], b!) });
+    const { z } = run({ graph, weights: new Map() }, { a: tensor([110], a!), b: tensor([110], b!) });
     expect([...z!.data].map((value) => value + 0)).toEqual([...wanted!].map((value) => value + 0));
   });
 });

@@ -1,17 +1,18 @@
-// Op by op on tfjs, cpu and wasm, against the reference evaluator: every op of the table, and its derivative.
+// Op by op on every target, against the reference evaluator: every op of the table, and its derivative.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { RelcError } from '../../src/ir/error.js';
 import { forward } from '../../src/ir/forward.js';
 import { activeValues, type Graph, type Name, type Node } from '../../src/ir/graph.js';
 import { opCases } from './op-cases/op-cases.js';
-import { backends, type Drawn, dataFor, dialect, expectJudged, useBackend, walked } from './support.js';
+import { type Drawn, dataFor, dialect, expectJudged } from './support.js';
+import { type Target, targets } from './targets.js';
 
 /** Runs a graph and judges every output. */
-function expectRight(drawn: Drawn): void {
+function expectRight({ run }: Target, drawn: Drawn): void {
   const { inputs, weights } = dataFor(drawn);
   const program = { graph: drawn.graph, weights };
-  const outputs = walked(program, inputs);
+  const outputs = run(program, inputs);
   for (const key of Object.keys(drawn.graph.outputs)) expectJudged(outputs[key]!, program, inputs, key);
 }
 
@@ -50,13 +51,13 @@ const derivatives = opCases.flatMap(({ name, drawn }) => {
   return found === undefined ? [] : [[name, found] as const];
 });
 
-describe.each(backends)('on %s', (backend) => {
-  beforeAll(() => useBackend(backend));
+describe.each(targets)('on $name', (target) => {
+  beforeAll(() => target.start());
 
   it.each(opCases.map(({ name, drawn }) => [name, drawn] as const))('%s', (_name, drawn) =>
-    expectRight(drawn),
+    expectRight(target, drawn),
   );
-  it.each(derivatives)('the derivative of %s', (_name, drawn) => expectRight(drawn));
+  it.each(derivatives)('the derivative of %s', (_name, drawn) => expectRight(target, drawn));
 });
 
 it('lists every op; inputs and weights are given, and what is only for accounts is not run: they need no spelling', () => {

@@ -159,15 +159,36 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
   return largest === 0 ? 0 : largest / magnitude(b);
 }
 
+export interface Judge {
+  /** By key, in f64. */
+  readonly wanted: Readonly<Record<string, TensorData>>;
+  /** The largest relative error that a target may make: max(1e-5, 10·|eval32 − eval64|/max|eval64|). */
+  readonly bounds: Readonly<Record<string, number>>;
+}
+
+export function judgeOf({ graph, weights }: Program, inputs: Inputs): Judge {
+  const [single, wanted] = (['f32', 'f64'] as const).map((precision) =>
+    evaluate(graph, dialect, inputs, weights, precision),
+  ) as [Judge['wanted'], Judge['wanted']];
+  const bounds = Object.fromEntries(
+    Object.entries(wanted).map(([key, { data }]) => [
+      key,
+      Math.max(1e-5, 10 * relativeError(single[key]!.data, data)),
+    ]),
+  );
+  return { wanted, bounds };
+}
+
+/** The same shape and dtype, an error within the bound, and no NaN. */
+export function expectWithin({ wanted, bounds }: Judge, got: TensorData, key: string): void {
+  expect([got.dtype, got.shape], key).toEqual([wanted[key]!.dtype, wanted[key]!.shape]);
+  expect(bounds[key], `${key}: the judge itself`).toBeLessThan(1e-2);
+  expect(relativeError(got.data, wanted[key]!.data), `${key}: error`).toBeLessThanOrEqual(bounds[key]!);
+}
+
 /** |got − eval64| ≤ max(1e-5, 10·|eval32 − eval64|)·max|eval64|, the same shape and dtype, and no NaN. */
 export function expectJudged(got: TensorData, program: Program, inputs: Inputs, key: string): void {
-  const [single, double] = (['f32', 'f64'] as const).map(
-    (precision) => evaluate(program.graph, dialect, inputs, program.weights, precision)[key]!,
-  );
-  expect([got.dtype, got.shape], key).toEqual([double!.dtype, double!.shape]);
-  const bound = Math.max(1e-5, 10 * relativeError(single!.data, double!.data));
-  expect(bound, `${key}: the judge itself`).toBeLessThan(1e-2);
-  expect(relativeError(got.data, double!.data), `${key}: error`).toBeLessThanOrEqual(bound);
+  expectWithin(judgeOf(program, inputs), got, key);
 }
 
 export const inputNames = (graph: Graph) => nodesWithOp(graph, 'input').map((node) => node.name);

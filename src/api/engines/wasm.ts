@@ -9,7 +9,7 @@ import {
   type Feed,
   type LoadedProgram,
   runProgram,
-  writeNumbers,
+  writeWeight,
 } from '../../codegen/wasm/runtime/program.js';
 import { type Graph, type Name, nodesWithOp } from '../../ir/graph.js';
 import { type Program, runPasses } from '../../ir/passes/pass.js';
@@ -20,6 +20,12 @@ import { dialect } from '../pipeline.js';
 import { asRelcError } from '../runtime-errors.js';
 
 type Tensors = Readonly<Record<Name, TensorData>>;
+
+/** The bytes of a weight, as a file has them: floats in single precision. */
+function bytesOf({ data }: TensorData): Uint8Array {
+  const stored = data instanceof Float64Array ? new Float32Array(data) : data;
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
 
 /** Samples that inputs hold; 1 where nothing has a batch. */
 function samplesOf(graph: Graph, feed: Tensors): number {
@@ -85,7 +91,7 @@ class WasmEngine implements Engine {
     const wasm = wasmProgram(plan);
     const layout = programLayout(wasm, graph, batch);
     const machine = await Machine.start(wasm.bytes, layout, this.options.threads);
-    for (const place of layout.weights) writeNumbers(machine, place, weights.get(place.key)!.data);
+    for (const place of layout.weights) writeWeight(machine, place, bytesOf(weights.get(place.key)!), 0);
     machine.load();
     this.loaded = { machine, layout, varied: names !== undefined };
     return this.loaded;

@@ -1,129 +1,63 @@
-// relc explain: one input through one model, to heatmaps.
-import { compile, type ExplanationOptions } from '../../api/compile.js';
-import { integratedGradients, smoothGrad } from '../../api/drivers.js';
-import type { Explainer, Explanation } from '../../api/explainer.js';
-import type { ExplainOptions } from '../../api/seed.js';
-import type { Manifest } from '../../codegen/manifest.js';
-import { stated } from '../../ir/stated.js';
-import type { Seed } from '../../rules/presets.js';
+// relc explain: one input through one model, to a heatmap in the terminal; or many, to a folder.
 import { type Arguments, type Command, usageError } from '../arguments.js';
-import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
-import { expectFile } from '../files.js';
+import { explanationOptions } from '../explanation-options.js';
+import { write } from '../files.js';
 import { saveFiles } from '../heatmaps.js';
-import { isArrayFile, type OpenedInput, openInput, parseScale, usualScale } from '../input.js';
-import { openLabels } from '../labels.js';
-import { openModel, startTfjs } from '../model.js';
-import { jsonReport, printReport } from '../report.js';
-import { requestOptions, requestsOf } from '../request.js';
-import type { Subject } from '../subject.js';
-import { progressBar, Stopwatch, type Terminal } from '../terminal.js';
+import { type InputList, inputListOf } from '../input-list.js';
+import { interruptible } from '../interrupt.js';
+import { explainMany } from '../many.js';
+import { methods } from '../method.js';
+import { prepare, subjectOf } from '../prepare.js';
+import { printReport, reportOf } from '../report.js';
+import { requestOptions } from '../request.js';
+import { progressBar, type Terminal } from '../terminal.js';
 
-const methods = ['smooth-grad', 'integrated-gradients'] as const;
-type Method = (typeof methods)[number];
+const refuse = (detail: string) => usageError(detail, explainCommand);
 
-/** @throws RelcError RELC5001 for an unknown method, and options that mean nothing without, or to, one */
-function methodOf(given: Arguments): Method | undefined {
-  const method = given.text('method');
-  const refuse = (detail: string) => usageError(detail, explainCommand);
-  if (method === undefined && given.text('samples') !== undefined) {
-    throw refuse(`--samples needs --method, one of ${methods.join(', ')}`);
+/** @throws RelcError RELC5001 where nothing is to be explained, or one input is resumed */
+function expectInputs(given: Arguments, { paths, isOne }: InputList): void {
+  if (given.rest(1).length === 0 && given.text('list') === undefined) {
+    throw refuse(`the arguments are ${given.positional(0)}, expected MODEL INPUT...`);
   }
-  if (method === undefined || methods.includes(method as Method)) {
-    const fixed = ['seed', 'against', 'at'].find((name) => given.text(name) !== undefined);
-    if (method === 'integrated-gradients' && fixed !== undefined) {
-      throw refuse(
-        `--method integrated-gradients integrates the gradient at the input; leave out --${fixed}`,
-      );
-    }
-    return method as Method | undefined;
+  if (paths.length === 0) throw refuse(`--list ${given.text('list')} names no inputs`);
+  if (isOne && given.flag('resume')) {
+    throw refuse('--resume goes on with many inputs, and one is named');
   }
-  throw refuse(`--method ${method} is unknown; methods: ${methods.join(', ')}`);
 }
 
-/** Runs the explainer, or a driver of it, for each request. */
-async function explanationsOf(
-  explainer: Explainer,
-  input: Float32Array,
-  requests: readonly ExplainOptions[],
-  { method, count, terminal }: { method: Method | undefined; count: number | undefined; terminal: Terminal },
-): Promise<Explanation[]> {
-  if (method === undefined) return explainer.explainEach(input, requests);
-  const onProgress = progressBar(terminal, method);
-  const explanations: Explanation[] = [];
-  for (const request of requests) {
-    const explanation =
-      method === 'smooth-grad'
-        ? await smoothGrad(explainer, input, { ...request, onProgress, ...stated({ samples: count }) })
-        : await integratedGradients(explainer, input, {
-            ...{ onProgress, ...stated({ target: request.target, steps: count }) },
-          });
-    explanations.push(explanation);
+async function explainOne(given: Arguments, list: InputList, terminal: Terminal): Promise<void> {
+  const prepared = await prepare(given, list, refuse);
+  try {
+    const [model, input] = [given.positional(0), given.positional(1)];
+    const { watch, method } = prepared;
+    const onProgress = progressBar(terminal, method ?? 'explain');
+    const subject = await subjectOf(prepared, input, { watch, onProgress });
+    const usual = given.flag('json') ? undefined : 'heat.png';
+    const [out, arrays] = [given.text('out'), given.text('save-relevance')];
+    const files = await saveFiles(subject, { out, arrays, usual, save: write });
+    if (given.flag('json'))
+      terminal.out(JSON.stringify(reportOf(subject, { model, input, files }), undefined, 2));
+    else printReport(terminal, subject, files);
+  } finally {
+    prepared.explainer.dispose();
   }
-  return explanations;
-}
-
-const starts: Readonly<Record<Seed, string>> = {
-  logit: 'f(x)',
-  one: 'seed',
-  outputs: 'sum of all scores',
-  contrast: 'difference of scores',
-  tensor: 'start',
-};
-
-/** What relevance starts with, where it is conserved. */
-function startOf({ request: { preset, seed } }: Explainer, method: Method | undefined): string | undefined {
-  if (method === 'integrated-gradients') return 'f(x) − f(baseline)';
-  return preset.quantity === 'gradient' ? undefined : starts[seed];
-}
-
-/** What is explained, under the rules that a method is made for where none are named. */
-async function optionsOf(
-  given: Arguments,
-  manifest: Manifest,
-  method: Method | undefined,
-): Promise<ExplanationOptions> {
-  const isPicture = !isArrayFile(given.positional(1));
-  const told = method === undefined ? manifest : { ...manifest, rules: 'gradient' };
-  return explanationOptionsOf(given, told, isPicture ? usualScale : undefined);
-}
-
-/** Everything from the command line to the explanations. */
-async function subjectOf(given: Arguments, terminal: Terminal): Promise<Subject> {
-  const method = methodOf(given);
-  const count = given.positive('samples');
-  const scale = parseScale(given.text('scale'));
-  const watch = new Stopwatch();
-  const backend = await watch.time('start', startTfjs);
-  const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
-  await expectFile(given.positional(1));
-  const labels = await openLabels(given.text('labels'), manifest);
-  const requests = await requestsOf(given, labels);
-  const asked = await optionsOf(given, manifest, method);
-  const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
-  const size = given.text('shape') === undefined ? manifest.size : undefined;
-  const pixels = { scale: scale ?? manifest.scale, size };
-  const input: OpenedInput = await watch.time('read', () =>
-    openInput(given.positional(1), explainer.inputs[0]!, pixels),
-  );
-  const explanations = await watch.time('explain', () =>
-    explanationsOf(explainer, input.values, requests, { method, count, terminal }),
-  );
-  const name = method === undefined ? explainer.rules : `${method} (${explainer.rules})`;
-  const start = startOf(explainer, method);
-  return { explainer, input, labels, explanations, method: name, start, backend, watch };
 }
 
 export const explainCommand: Command = {
   name: 'explain',
-  positionals: ['MODEL', 'INPUT'],
-  summary: 'explain one prediction: which parts of the input spoke for the class, and which against',
+  positionals: ['MODEL', 'INPUT...'],
+  summary: 'explain predictions: which parts of the input spoke for the class, and which against',
   description: `MODEL is a TensorFlow.js model.json (layers or graph), a module that exports a function on tensors,
-or a graph text (.relc). INPUT is a PNG or JPEG, a .npy array or JSON. Pictures are resized to the model's
-input. A file relc.json beside the model (size, scale, labels, rules) spares the options.
+or a graph text (.relc). INPUT is a PNG or JPEG, a .npy array or JSON, or a folder of them. Pictures are resized to
+the model's input. A file relc.json beside the model (size, scale, labels, rules) spares the options.
 
 What is explained: the top class, or --class, also several side by side. --against tells what speaks for the
 class and not for another one. Relevance starts at the scores before a final softmax: at the class's score (logit),
-at 1 (one), at all scores (outputs), at the difference of two (contrast), or at numbers of your own.`,
+at 1 (one), at all scores (outputs), at the difference of two (contrast), or at numbers of your own.
+
+Many inputs, or a folder of them, go to a folder: heatmaps, and results.jsonl with a line for each input as soon as it
+is done. An input that fails does not stop the rest; the exit code is 4 then, and 130 after an interrupt. --resume goes
+on where a run was stopped.`,
   options: {
     ...explanationOptions,
     ...requestOptions,
@@ -133,13 +67,30 @@ at 1 (one), at all scores (outputs), at the difference of two (contrast), or at 
       help: `run the explainer many times: ${methods.join(' or ')}\n(rules gradient, if none are named)`,
     },
     samples: { type: 'string', value: 'N', help: 'how many times (default 20)' },
-    out: { type: 'string', short: 'o', value: 'FILE', help: 'where the heatmap goes (default heat.png)' },
+    out: {
+      type: 'string',
+      short: 'o',
+      value: 'FILE|DIR',
+      help: 'where the heatmap goes (default heat.png);\nwith many inputs a folder (default heat)',
+    },
     'save-relevance': {
       type: 'string',
-      value: 'FILE',
-      help: 'save the relevance of every element as .npy, a row for each class',
+      value: 'FILE|DIR',
+      help: 'save the relevance of every element as .npy, a row for each class;\nwith many inputs a folder',
     },
-    json: { type: 'boolean', help: 'print a JSON report instead; writes a heatmap only with -o' },
+    json: {
+      type: 'boolean',
+      help: 'print a JSON report instead; writes a heatmap only with -o.\nWith many inputs: the lines of results.jsonl, too',
+    },
+    list: {
+      type: 'string',
+      value: 'FILE',
+      help: 'more inputs, a path a line, from the folder of the list (- is standard input);\nlines that begin with # are skipped',
+    },
+    resume: {
+      type: 'boolean',
+      help: 'go on with many inputs: skip those that stand in results.jsonl as explained',
+    },
   },
   examples: [
     'relc explain model/model.json photo.jpg --scale 1/127.5,-1 --labels labels.txt -o heat.png',
@@ -147,19 +98,15 @@ at 1 (one), at all scores (outputs), at the difference of two (contrast), or at 
     'relc explain model/model.json photo.jpg --class tulips --against roses',
     'relc explain model/model.json photo.jpg --rules grad-cam --layer block3',
     'relc explain model/model.json photo.jpg --method smooth-grad --samples 50',
+    'relc explain model/model.json pictures -o heat',
+    'relc explain model/model.json pictures -o heat --resume',
+    'relc explain model/model.json --list pictures.txt --save-relevance relevance --json',
     'relc explain net.relc x.npy --at h1 --save-relevance r.npy --json',
   ],
   async run(given, terminal) {
-    const subject = await subjectOf(given, terminal);
-    try {
-      const usual = given.flag('json') ? undefined : 'heat.png';
-      const [out, arrays] = [given.text('out'), given.text('save-relevance')];
-      const files = await saveFiles(subject, { out, arrays, usual });
-      const [model, input] = [given.positional(0), given.positional(1)];
-      if (given.flag('json')) terminal.out(jsonReport(subject, { model, input, files }));
-      else printReport(terminal, subject, files);
-    } finally {
-      subject.explainer.dispose();
-    }
+    const list = await inputListOf(given);
+    expectInputs(given, list);
+    if (list.isOne) await explainOne(given, list, terminal);
+    else await interruptible(terminal, (signal) => explainMany(given, list, { refuse, terminal, signal }));
   },
 };

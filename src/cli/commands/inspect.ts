@@ -1,8 +1,12 @@
 // relc inspect: what a model is made of, and the rule that each op gets.
 import { requestFor } from '../../api/compile.js';
+import { listKernels } from '../../api/kernels.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation } from '../../api/pipeline.js';
+import { printBytes } from '../../codegen/kernels/print/layout.js';
+import { RelcError } from '../../ir/error.js';
 import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
+import type { Program } from '../../ir/passes/pass.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
 import { type Costs, costsOf, type LayerCost, printCosts } from '../../rules/costs.js';
@@ -65,6 +69,18 @@ function summary(graph: Graph): string {
   return `${elements.toLocaleString('en')} weights in ${params.length} tensors · ${ops.join(', ')}`;
 }
 
+/** What the explainer's kernels need of memory for one sample, or which op has no kernel. */
+function memoryLine(program: Program): string {
+  try {
+    const { weightBytes, arenaBytes, liveBytes } = listKernels(program, 1).memory;
+    const [weights, arena, live] = [weightBytes, arenaBytes, liveBytes].map(printBytes);
+    return `${weights} for weights, an arena of ${arena} for one sample, ${live} of it alive at once`;
+  } catch (error) {
+    if (error instanceof RelcError && error.code === 'RELC4001') return `no kernels: ${error.message}`;
+    throw error;
+  }
+}
+
 function printIo(terminal: Terminal, graph: Graph): void {
   for (const node of nodesWithOp(graph, 'input'))
     terminal.out(`input   %${node.name} : ${printType(node.type)}`);
@@ -93,6 +109,7 @@ export const inspectCommand: Command = {
     printIo(terminal, graph);
     terminal.out(summary(graph));
     terminal.out(`${graph.name} ${rules}: ${printCosts(costs)}`);
+    terminal.out(`memory: ${memoryLine(program)}`);
     terminal.out('');
     terminal.out(nodeTable(graph, chosen, costs));
     for (const note of notes) terminal.err(`note: ${note}`);

@@ -23,9 +23,13 @@ export function fillRectangle(
 ): void {
   const right = Math.min(left + width, canvas.width);
   const bottom = Math.min(top + height, canvas.height);
+  const [red, green, blue] = colour;
   for (let y = Math.max(top, 0); y < bottom; y++) {
     for (let x = Math.max(left, 0); x < right; x++) {
-      canvas.data.set(colour, 3 * (y * canvas.width + x));
+      const start = 3 * (y * canvas.width + x);
+      canvas.data[start] = red;
+      canvas.data[start + 1] = green;
+      canvas.data[start + 2] = blue;
     }
   }
 }

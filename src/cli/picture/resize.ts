@@ -35,7 +35,8 @@ function filterAxis(
   target: Float32Array,
 ): void {
   for (const { from, to } of lines) {
-    for (const [output, { first, weights }] of taps.entries()) {
+    for (let output = 0; output < taps.length; output++) {
+      const { first, weights } = taps[output]!;
       let sum = 0;
       for (let tap = 0; tap < weights.length; tap++) {
         sum += weights[tap]! * source[from + (first + tap) * sampleStride]!;
@@ -76,7 +77,9 @@ export function resizePicture(picture: Picture, width: number, height: number): 
   if (picture.width === width && picture.height === height) return picture;
   const samples = resample(picture.data, 3, [picture.width, picture.height], [width, height]);
   // The filter's weights are positive and sum to 1: no sample leaves 0..255.
-  return { width, height, data: Uint8Array.from(samples, Math.round) };
+  const data = new Uint8Array(samples.length);
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(samples[i]!);
+  return { width, height, data };
 }
 
 /**

@@ -1,6 +1,7 @@
 // Which loop nests are products of matrices: the sums of products that a blocked kernel computes faster than loops.
 import type { Scalar } from '../../ir/scalar.js';
-import { type Access, accesses, type ContractionKernel, type LoopKernel } from './kernel.js';
+import { renumbering } from './expression.js';
+import { type Access, accesses, type ContractionKernel, type LoopKernel, type Operand } from './kernel.js';
 
 /** Rows below which packing a factor costs more than it saves: such products are bound by reading it once. */
 const fewestRows = 4;
@@ -17,19 +18,6 @@ interface Factors {
 
 const size = (extents: readonly number[]) => extents.reduce((product, extent) => product * extent, 1);
 
-/** The numbers of the operands that an expression reads. */
-function operandsOf(value: Scalar, found = new Set<number>()): Set<number> {
-  if (value.kind === 'operand') found.add(value.index);
-  if (value.kind === 'apply') for (const arg of value.args) operandsOf(arg, found);
-  return found;
-}
-
-function renumbered(value: Scalar, numbers: ReadonlyMap<number, number>): Scalar {
-  if (value.kind === 'operand') return { ...value, index: numbers.get(value.index)! };
-  if (value.kind === 'number') return value;
-  return { ...value, args: value.args.map((arg) => renumbered(arg, numbers)) };
-}
-
 /** The ways to read a body as a · b, where a is an element of a buffer. */
 function factorings({ operands, reduction }: LoopKernel): Factors[] {
   const body = reduction?.body;
@@ -40,10 +28,9 @@ function factorings({ operands, reduction }: LoopKernel): Factors[] {
     [right, left],
   ].flatMap(([a, b]) => {
     if (a!.kind !== 'operand') return [];
-    const numbers = [...operandsOf(b!)];
-    const chosen = { operands: numbers.map((number) => operands[number] as Access), value: b! };
-    const value = renumbered(b!, new Map(numbers.map((number, index) => [number, index])));
-    return [{ a: operands[a!.index] as Access, b: { ...chosen, value } }];
+    const { numbers, renumber } = renumbering([b!]);
+    const factor = { operands: numbers.map((number) => operands[number] as Access), value: renumber(b!) };
+    return [{ a: operands[a!.index] as Access, b: factor }];
   });
 }
 
@@ -126,10 +113,11 @@ function contractionWith(kernel: LoopKernel, factors: Factors): ContractionKerne
   const column = columns.at(-1)!;
   const terms = reduced.map((_, index) => loops.length + index);
   const outer = [...batch, ...m, column];
+  const { numbers, renumber } = renumbering(kernel.stores.map(({ value }) => value));
   return {
     kind: 'contraction',
     name: kernel.name,
-    values: kernel.values,
+    values: kernel.values.map((value) => ({ ...value, scalar: renumber(value.scalar) })),
     batch: extents(batch),
     m: extents(m),
     n: size(extents(columns)),
@@ -139,8 +127,15 @@ function contractionWith(kernel: LoopKernel, factors: Factors): ContractionKerne
       operands: factors.b.operands.map((operand) => reordered(operand, [...batch, ...terms, column])),
       value: factors.b.value,
     },
-    operands: kernel.operands.map((operand) => (operand === 'result' ? operand : reordered(operand, outer))),
-    stores: kernel.stores.map((store) => ({ ...store, access: reordered(store.access, outer) })),
+    operands: numbers.map((number): Operand => {
+      const operand = kernel.operands[number]!;
+      return operand === 'result' ? operand : reordered(operand, outer);
+    }),
+    stores: kernel.stores.map((store) => ({
+      ...store,
+      access: reordered(store.access, outer),
+      value: renumber(store.value),
+    })),
   };
 }
 

@@ -8,7 +8,7 @@ import { scalar } from '../../ir/scalar.js';
 import { concreteShape, type Dtype } from '../../ir/type.js';
 import { accessOf, Fixed, Group, type Inlined, type Pending, type Phase, type Root } from './group.js';
 import type { Buffer, Kernel, KernelProgram, PadKernel } from './kernel.js';
-import { reads, writes } from './kernel.js';
+import { accesses, reads, writes } from './kernel.js';
 import {
   convolutionMargins,
   convolutionNest,
@@ -20,7 +20,7 @@ import {
   transposeNests,
 } from './nests.js';
 import { specialKernel, specialOps } from './special.js';
-import { isContiguous, moved, type View, viewOps, whole } from './view.js';
+import { inPanels, isContiguous, moved, panelWidth, type View, viewOps, whole } from './view.js';
 
 /** Functions that are cheap enough to be computed again wherever a modified weight is packed. */
 const cheap: ReadonlySet<ScalarFunction> = new Set([
@@ -52,14 +52,36 @@ class Fuser {
   private readonly active: ReadonlySet<Name>;
   private readonly useCounts: ReadonlyMap<Name, number>;
 
+  /** Weights that are read in another order or shape than their own. */
+  private readonly turned = new Set<Name>();
+
   constructor(
     private readonly graph: Graph,
     private readonly dialect: Dialect,
+    /** Weights that lie in panels. */
+    private readonly inPanels: ReadonlySet<Name>,
   ) {
     this.active = activeValues(graph);
     const counts = new Map([...usesOf(graph)].map(([name, uses]) => [name, uses.length]));
     for (const name of Object.values(graph.outputs)) counts.set(name, counts.get(name)! + 1);
     this.useCounts = counts;
+  }
+
+  /** Weights that only products of matrices read, as their right factor, in their own order: these can lie in panels. */
+  suitsPanels({ load, run, weights, buffers }: KernelProgram): Set<Name> {
+    const others = new Set(this.turned);
+    for (const kernel of [...load, ...run]) {
+      const read =
+        kernel.kind === 'contraction'
+          ? [kernel.a, ...accesses(kernel.operands)].map(({ buffer }) => buffer)
+          : reads(kernel);
+      for (const name of read) others.add(name);
+    }
+    const suits = (name: Name) => {
+      const { shape } = buffers.get(name)!;
+      return !others.has(name) && shape.length >= 2 && shape.at(-1)! % panelWidth === 0;
+    };
+    return new Set([...weights.keys()].filter(suits));
   }
 
   fuse(): KernelProgram {
@@ -73,17 +95,15 @@ class Fuser {
     return { name: this.graph.name, load, run, outputs, ...this.used([...load, ...run], outputs) };
   }
 
-  /** Builds what is needed, from the last to the first: only users say what is. */
+  /** Builds what is needed, from the last to the first: only users say what is. What runs first is built last. */
   private kernelsFor(outputs: readonly Name[]): { phase: Phase; kernel: Kernel }[] {
     const needed = new Set<Name>(outputs);
     const kernels: { phase: Phase; kernel: Kernel }[] = [];
-    for (const { phase, build } of [...this.pending].reverse().map((each) => ({
-      phase: each.phase,
-      build: () => each.build(needed),
-    }))) {
-      const built = build();
+    const of = (phase: Phase) => this.pending.filter((each) => each.phase === phase);
+    for (const pending of [...of('load'), ...of('run')].reverse()) {
+      const built = pending.build(needed);
       for (const kernel of built) for (const name of reads(kernel)) needed.add(name);
-      kernels.push(...built.reverse().map((kernel) => ({ phase, kernel })));
+      kernels.push(...built.reverse().map((kernel) => ({ phase: pending.phase, kernel })));
     }
     return kernels.reverse();
   }
@@ -151,6 +171,10 @@ class Fuser {
       return;
     }
     this.views.set(node.name, this.addBuffer(node.name, dtype, shape, origin));
+    if (this.inPanels.has(node.name)) {
+      this.buffers.set(node.name, { name: node.name, dtype, shape, origin, inPanels: true });
+      this.views.set(node.name, inPanels(node.name, shape));
+    }
     if (origin === 'weight') this.weights.set(node.name, node.attrs.key as string);
     if (Array.isArray(node.attrs.value))
       this.constants.set(
@@ -166,6 +190,7 @@ class Fuser {
       this.splats.set(node.name, splat);
       return;
     }
+    this.turned.add(this.viewOf(arg).buffer);
     const view = moved(node, this.viewOf(arg)) ?? moved(node, this.copied(arg));
     this.views.set(node.name, view!);
   }
@@ -222,7 +247,7 @@ class Fuser {
 
   /** The group that a value can join: that of its latest operand, where all the others come before it. */
   private placeFor(node: Node, shape: readonly number[], phase: Phase): number {
-    const places = node.args.map((arg) => this.placeOf(arg));
+    const places = node.args.map((arg) => this.placeOf(arg, phase));
     const latest = Math.max(...places);
     const group = this.pending[latest];
     const fits =
@@ -233,10 +258,11 @@ class Fuser {
     return fits ? latest : this.push(new Group(shape, phase));
   }
 
-  /** The place of what writes the buffer that a value lies in; −1 for what is given. */
-  private placeOf(name: Name): number {
+  /** The place of what writes the buffer that a value lies in; −1 for what is there when a phase begins. */
+  private placeOf(name: Name, phase: Phase): number {
     if (this.splats.has(name)) return -1;
-    return this.writers.get(this.viewOf(name).buffer) ?? -1;
+    const place = this.writers.get(this.viewOf(name).buffer) ?? -1;
+    return this.pending[place]?.phase === phase ? place : -1;
   }
 
   private scalarIn(group: Group, name: Name): Scalar {
@@ -318,16 +344,20 @@ class Fuser {
       if (bias === undefined) return result;
       return scalar.add(result, this.biasIn(group, node, bias));
     };
+    const right = this.weight(w);
+    const cut = right.operands.some(({ panels }) => panels !== undefined);
     if (node.op === 'einsum') {
-      const nests = [einsumNest(node, shape(x), shape(w))];
-      this.rooted(node, { nests, operator: 'sum', left: this.weight(x), right: this.weight(w) }, finish);
+      const nests = [einsumNest(node, shape(x), shape(w), cut)];
+      this.rooted(node, { nests, operator: 'sum', left: this.weight(x), right }, finish);
       return;
     }
     const isForward = node.op === 'conv';
     const margins = isForward ? convolutionMargins(node) : transposeMargins(node, shape(w), shape(x));
-    const nests = isForward ? [convolutionNest(node, shape(w))] : transposeNests(node, shape(w), margins);
+    const nests = isForward
+      ? [convolutionNest(node, shape(w), cut)]
+      : transposeNests(node, shape(w), margins, cut);
     const left = this.plain(this.withMargins(x, margins, 0));
-    this.rooted(node, { nests, operator: 'sum', left, right: this.weight(w) }, finish);
+    this.rooted(node, { nests, operator: 'sum', left, right }, finish);
   }
 
   /** The bias stands along the axes of the result that the right factor alone has; the last one for convolutions. */
@@ -372,7 +402,7 @@ class Fuser {
     const { dtype } = nodeOf(this.graph, name).type;
     const result = this.addBuffer(to, dtype, shape, 'kernel');
     const kernel: PadKernel = {
-      ...{ kind: 'pad', name: to, values: [to], from: accessOf(view), to, dtype },
+      ...{ kind: 'pad', name: to, from: accessOf(view), to, dtype },
       ...{ shape: view.shape, ...how },
     };
     this.writers.set(to, this.push(new Fixed(this.phaseOf(name), [kernel], to)));
@@ -446,7 +476,7 @@ class Fuser {
       return {
         kind: 'loops',
         name: node.name,
-        values: [node.name],
+        values: [{ name: node.name, scalar: value }],
         loops,
         reduced: [],
         operands,
@@ -478,5 +508,8 @@ function biasAxes(node: Node): number[] {
  * @throws RelcError RELC4001 where an op has no kernel
  */
 export function fuse(graph: Graph, dialect: Dialect, batch: number): KernelProgram {
-  return new Fuser(bindBatch(graph, batch), dialect).fuse();
+  const bound = bindBatch(graph, batch);
+  const fuser = new Fuser(bound, dialect, new Set());
+  const suitable = fuser.suitsPanels(fuser.fuse());
+  return new Fuser(bound, dialect, suitable).fuse();
 }

@@ -3,6 +3,7 @@ import type { Name } from '../../ir/graph.js';
 import type { Scalar } from '../../ir/scalar.js';
 import { type Dtype, rowMajorStrides } from '../../ir/type.js';
 import { blocked } from './contraction.js';
+import { mapOperands, renumbering } from './expression.js';
 import type { Access, Kernel, LoopKernel, Operand, Store } from './kernel.js';
 import { access, type Nest } from './nests.js';
 import type { View } from './view.js';
@@ -44,25 +45,6 @@ function placed({ operands, value }: Inlined, indices: Nest['left'], depth: numb
   };
 }
 
-type OperandLeaf = Extract<Scalar, { kind: 'operand' }>;
-
-/** A scalar with other leaves; what was shared stays shared. */
-export function mapOperands(
-  value: Scalar,
-  leaf: (operand: OperandLeaf) => Scalar,
-  known = new Map<Scalar, Scalar>(),
-): Scalar {
-  const seen = known.get(value);
-  if (seen !== undefined) return seen;
-  let mapped = value;
-  if (value.kind === 'operand') mapped = leaf(value);
-  if (value.kind === 'apply') {
-    mapped = { ...value, args: value.args.map((arg) => mapOperands(arg, leaf, known)) };
-  }
-  known.set(value, mapped);
-  return mapped;
-}
-
 export class Group implements Pending {
   /** By value, in the order in which they were added. */
   readonly members = new Map<Name, Member>();
@@ -98,8 +80,8 @@ export class Group implements Pending {
   build(needed: ReadonlySet<Name>): Kernel[] {
     const stored = [...this.members].filter(([name]) => needed.has(name));
     if (stored.length === 0) return [];
-    const names = [...this.members.keys()];
-    const shared = { name: stored[0]![0], values: names };
+    const values = [...this.members].map(([name, { scalar }]) => ({ name, scalar }));
+    const shared = { name: stored[0]![0], values };
     if (this.root === undefined) {
       const identity = this.shape.map((_, axis) => ({ terms: { [axis]: 1 } }));
       return [pruned({ ...shared, kind: 'loops', reduced: [], ...this.fused(stored, this.shape, identity) })];
@@ -135,11 +117,16 @@ export class Group implements Pending {
     const common = { ...shared, kind: 'loops' as const, loops };
     if (reduced.includes(0)) {
       const nothing: Scalar = { kind: 'number', value: 0, dtype: 'f32' };
-      const without = stores.map((store) => ({
-        ...store,
-        value: mapOperands(store.value, (leaf) => (operands[leaf.index] === 'result' ? nothing : leaf)),
-      }));
-      return pruned({ ...common, reduced: [], operands, stores: without });
+      const known = new Map<Scalar, Scalar>();
+      const without = (value: Scalar) =>
+        mapOperands(value, (leaf) => (operands[leaf.index] === 'result' ? nothing : leaf), known);
+      return pruned({
+        ...common,
+        values: shared.values.map(({ name, scalar }) => ({ name, scalar: without(scalar) })),
+        reduced: [],
+        operands,
+        stores: stores.map((store) => ({ ...store, value: without(store.value) })),
+      });
     }
     const depth = loops.length + reduced.length;
     const left = placed(root.left, nest.left, depth, operands.length);
@@ -159,26 +146,19 @@ export class Group implements Pending {
   }
 }
 
-/** A kernel with only the operands that its expressions read. */
+/** A kernel with only the operands that its expressions read, and the values that its stores are made of. */
 export function pruned(kernel: LoopKernel): LoopKernel {
-  const roots = [
+  const values = [
     ...kernel.stores.map(({ value }) => value),
     ...(kernel.reduction ? [kernel.reduction.body] : []),
   ];
-  const used = new Set<number>();
-  const seen = new Map<Scalar, Scalar>();
-  const note = (leaf: OperandLeaf): Scalar => {
-    used.add(leaf.index);
-    return leaf;
-  };
-  for (const value of roots) mapOperands(value, note, seen);
-  const numbers = new Map([...used].sort((a, b) => a - b).map((number, index) => [number, index]));
-  const known = new Map<Scalar, Scalar>();
-  const renumber = (value: Scalar) =>
-    mapOperands(value, (leaf) => ({ ...leaf, index: numbers.get(leaf.index)! }), known);
+  const { numbers, parts, renumber } = renumbering(values);
   return {
     ...kernel,
-    operands: kernel.operands.filter((_, index) => used.has(index)),
+    values: kernel.values
+      .filter(({ scalar }) => parts.has(scalar))
+      .map(({ name, scalar }) => ({ name, scalar: renumber(scalar) })),
+    operands: numbers.map((number) => kernel.operands[number]!),
     stores: kernel.stores.map((store) => ({ ...store, value: renumber(store.value) })),
     ...(kernel.reduction
       ? { reduction: { ...kernel.reduction, body: renumber(kernel.reduction.body) } }

@@ -20,11 +20,18 @@ export interface Store {
   readonly dtype: Dtype;
 }
 
+/** A value of the graph that a kernel computes, stored or not. */
+export interface KernelValue {
+  readonly name: Name;
+  /** The very object that stands in the stores' expressions, or in those of later values. */
+  readonly scalar: Scalar;
+}
+
 interface Fused {
   /** The value that the kernel is named after. */
   readonly name: Name;
-  /** Values that it computes, in order: what its body swallowed. */
-  readonly values: readonly Name[];
+  /** The named values that its stores are made of, in order: for readers, no target needs them. */
+  readonly values: readonly KernelValue[];
   /** What expressions refer to by number. */
   readonly operands: readonly Operand[];
   readonly stores: readonly Store[];
@@ -62,7 +69,6 @@ export interface ContractionKernel extends Fused {
 export interface PadKernel {
   readonly kind: 'pad';
   readonly name: Name;
-  readonly values: readonly Name[];
   readonly from: Access;
   readonly shape: readonly number[];
   readonly to: Name;
@@ -77,7 +83,6 @@ export interface PadKernel {
 export interface SpecialKernel {
   readonly kind: 'gather' | 'scatter_add' | 'one_hot' | 'argmax' | 'max_unpool';
   readonly name: Name;
-  readonly values: readonly Name[];
   readonly from: readonly Name[];
   readonly to: Name;
   /** Shapes of the operands and of the result. */
@@ -89,13 +94,15 @@ export interface SpecialKernel {
 
 export type Kernel = LoopKernel | ContractionKernel | PadKernel | SpecialKernel;
 
-/** A dense row-major piece of memory that one kernel writes, or that is given. */
+/** A dense piece of memory, row-major unless said otherwise, that one kernel writes, or that is given. */
 export interface Buffer {
   readonly name: Name;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   /** Where it comes from: outside, the weights, numbers in the program, or a kernel. */
   readonly origin: 'input' | 'weight' | 'constant' | 'kernel';
+  /** A weight that lies in panels of 16 columns, [columns / 16][rows][16]: products read it as it is. */
+  readonly inPanels?: true;
 }
 
 /** A program of kernels in execution order. */

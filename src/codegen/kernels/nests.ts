@@ -4,7 +4,7 @@ import type { Node } from '../../ir/graph.js';
 import { parseEquation } from '../../ir/ops/einsum.js';
 import { groupsOf, type Window, windowOf } from '../../ir/ops/window.js';
 import type { Access } from './kernel.js';
-import type { View } from './view.js';
+import { panelWidth, type View } from './view.js';
 
 /** An index along one axis of a value: at + Σ coefficient·loop. */
 interface Index {
@@ -34,25 +34,46 @@ export function access(view: View, indices: readonly Index[], depth: number): Ac
   const strides = new Array<number>(depth).fill(0);
   for (const [axis, { at = 0, terms }] of indices.entries()) {
     const stride = view.strides[axis]!;
+    const isCut = view.panels !== undefined && axis === indices.length - 1;
     offset += at * stride;
-    for (const [loop, coefficient] of Object.entries(terms)) strides[Number(loop)]! += coefficient * stride;
+    for (const [loop, coefficient] of Object.entries(terms)) {
+      const overPanels = isCut && coefficient % panelWidth === 0;
+      strides[Number(loop)]! += overPanels ? (coefficient / panelWidth) * view.panels! : coefficient * stride;
+    }
   }
   return { buffer: view.buffer, offset, strides };
 }
 
+/** A loop over columns as two where they lie in panels: over the panels, and within one. */
+const cut = (extent: number, isCut: boolean): number[] =>
+  isCut ? [extent / panelWidth, panelWidth] : [extent];
+
+/** The index of a column by its loop, or its two. */
+const columnAt = (loop: number, isCut: boolean): Index['terms'] =>
+  isCut ? { [loop]: panelWidth, [loop + 1]: 1 } : { [loop]: 1 };
+
 /** The nest of an einsum: its equation, read as loops. */
-export function einsumNest(node: Node, left: readonly number[], right: readonly number[]): Nest {
+export function einsumNest(
+  node: Node,
+  left: readonly number[],
+  right: readonly number[],
+  inPanels: boolean,
+): Nest {
   const equation = parseEquation(node.attrs.eq as string);
-  const order = [...equation.out, ...equation.contracted];
   const extent = (index: string) =>
     equation.left.includes(index)
       ? left[equation.left.indexOf(index)]!
       : right[equation.right.indexOf(index)]!;
+  const isCut = (letter: string) => inPanels && letter === equation.right.at(-1);
+  const order = [...equation.out, ...equation.contracted].flatMap((letter) =>
+    isCut(letter) ? [letter, ''] : [letter],
+  );
   const indices = (letters: string): Index[] =>
-    [...letters].map((letter) => ({ terms: { [order.indexOf(letter)]: 1 } }));
+    [...letters].map((letter) => ({ terms: columnAt(order.indexOf(letter), isCut(letter)) }));
+  const loops = (letters: string) => [...letters].flatMap((letter) => cut(extent(letter), isCut(letter)));
   return {
-    loops: [...equation.out].map(extent),
-    reduced: [...equation.contracted].map(extent),
+    loops: loops(equation.out),
+    reduced: loops(equation.contracted),
     left: indices(equation.left),
     right: indices(equation.right),
     result: indices(equation.out),
@@ -74,19 +95,22 @@ function geometryOf(node: Node, kernel: readonly number[]): Geometry {
   return { window: windowOf(node.attrs, kernel.slice(0, -2)), groups, inputs, outputs: outputs / groups };
 }
 
-/** Numbers of the loops: sample, places, then group and channel, then taps and the reduced channel. */
-function loopNumbers({ window, groups }: Geometry) {
+/**
+ * Numbers of the loops: sample, places, then group and channel, then taps and the reduced channel.
+ * @param channelLoops  2 where the channels of the result are cut into panels
+ */
+function loopNumbers({ window, groups }: Geometry, channelLoops: number) {
   const rank = window.size.length;
   const group = groups > 1 ? rank + 1 : undefined;
   const channel = groups > 1 ? rank + 2 : rank + 1;
   return {
     place: (axis: number) => 1 + axis,
     channel,
-    tap: (axis: number) => channel + 1 + axis,
-    inner: channel + 1 + rank,
-    /** The channel `inner` of the group, each of `width`. */
-    within: (loop: number, width: number): Index => ({
-      terms: { ...(group === undefined ? {} : { [group]: width }), [loop]: 1 },
+    tap: (axis: number) => channel + channelLoops + axis,
+    inner: channel + channelLoops + rank,
+    /** The channel `loop` of the group, each of `width`. */
+    within: (loop: number, width: number, isCut = false): Index => ({
+      terms: { ...(group === undefined ? {} : { [group]: width }), ...columnAt(loop, isCut) },
     }),
   };
 }
@@ -106,13 +130,13 @@ export function convolutionMargins(node: Node): Margins {
 }
 
 /** A convolution over an operand that has its margins. */
-export function convolutionNest(node: Node, kernel: readonly number[]): Nest {
+export function convolutionNest(node: Node, kernel: readonly number[], inPanels: boolean): Nest {
   const geometry = geometryOf(node, kernel);
   const { window, groups, inputs, outputs } = geometry;
-  const { place, tap, channel, inner, within } = loopNumbers(geometry);
+  const { place, tap, channel, inner, within } = loopNumbers(geometry, inPanels ? 2 : 1);
   const result = node.type.shape as readonly number[];
   return {
-    loops: [...result.slice(0, -1), ...(groups > 1 ? [groups] : []), outputs],
+    loops: [...result.slice(0, -1), ...(groups > 1 ? [groups] : []), ...cut(outputs, inPanels)],
     reduced: [...window.size, inputs],
     left: [
       sample,
@@ -124,12 +148,12 @@ export function convolutionNest(node: Node, kernel: readonly number[]): Nest {
     right: [
       ...spatial(window, (axis) => ({ terms: { [tap(axis)]: 1 } })),
       { terms: { [inner]: 1 } },
-      within(channel, outputs),
+      within(channel, outputs, inPanels),
     ],
     result: [
       sample,
       ...spatial(window, (axis) => ({ terms: { [place(axis)]: 1 } })),
-      within(channel, outputs),
+      within(channel, outputs, inPanels),
     ],
   };
 }
@@ -196,26 +220,31 @@ export function transposeMargins(node: Node, kernel: readonly number[], operand:
  * A transposed convolution over an operand that has its margins: one nest for each phase of its strides. A nest whose
  * reduced loops are empty gives zeros.
  */
-export function transposeNests(node: Node, kernel: readonly number[], margins: Margins): Nest[] {
+export function transposeNests(
+  node: Node,
+  kernel: readonly number[],
+  margins: Margins,
+  inPanels: boolean,
+): Nest[] {
   const geometry = geometryOf(node, kernel);
   const { window, groups, inputs, outputs } = geometry;
-  const { place, tap, channel, inner, within } = loopNumbers(geometry);
+  const { place, tap, channel, inner, within } = loopNumbers(geometry, 1);
   const batch = node.type.shape[0] as number;
   return product(phaseLists(node, geometry)).map((phases) => ({
     loops: [batch, ...phases.map(({ count }) => count), ...(groups > 1 ? [groups] : []), inputs],
-    reduced: [...phases.map(({ taps }) => taps), outputs],
+    reduced: [...phases.map(({ taps }) => taps), ...cut(outputs, inPanels)],
     left: [
       sample,
       ...phases.map(({ first, step }, axis) => ({
         at: first + margins.low[axis + 1]!,
         terms: { [place(axis)]: 1, [tap(axis)]: step },
       })),
-      within(inner, outputs),
+      within(inner, outputs, inPanels),
     ],
     right: [
       ...phases.map(({ lastTap, tapStep }, axis) => ({ at: lastTap, terms: { [tap(axis)]: -tapStep } })),
       { terms: { [channel]: 1 } },
-      within(inner, outputs),
+      within(inner, outputs, inPanels),
     ],
     result: [
       sample,

@@ -148,7 +148,12 @@ export function planKernels(program: KernelProgram, { varied }: PlanOptions = {}
   }
   const readAgain = new Set(each.flatMap(reads));
   const writtenOnce = new Set([...inputs, ...once.flatMap(writes)]);
-  const kept = new Set([...outputs, ...[...readAgain].filter((name) => writtenOnce.has(name))]);
+  // What is written again between the parts is kept too, read or not: nothing else may lie there
+  const kept = new Set([
+    ...outputs,
+    ...[...readAgain].filter((name) => writtenOnce.has(name)),
+    ...inputs.filter((name) => varied?.has(name)),
+  ]);
   const phases = [
     livesOf(load, bytesOf, new Set(), new Set()),
     livesOf(run, bytesOf, new Set(inputs), kept),

@@ -25,7 +25,6 @@ export function specialKernel(
   return {
     kind: node.op as SpecialKernel['kind'],
     name: node.name,
-    values: [node.name],
     from,
     to: node.name,
     shapes: [...types, node.type].map(concreteShape),

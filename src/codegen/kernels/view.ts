@@ -9,6 +9,27 @@ export interface View {
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
+  /**
+   * Of a weight that lies in panels: 16 neighbours along the last axis stand side by side, and so many elements further
+   * on the next 16. Loops that run along this axis come in two, over panels and within them.
+   */
+  readonly panels?: number;
+}
+
+/** Columns of a panel. */
+export const panelWidth = 16;
+
+/** A weight whose last axis is cut into panels of all its rows: [columns / 16][rows][16]. */
+export function inPanels(buffer: Name, shape: readonly number[]): View {
+  const rows = shape.slice(0, -1);
+  const strides = [...rowMajorStrides(rows).map((stride) => stride * panelWidth), 1];
+  return {
+    buffer,
+    offset: 0,
+    shape,
+    strides,
+    panels: rows.reduce((size, extent) => size * extent, panelWidth),
+  };
 }
 
 /** A whole buffer, row-major. */
@@ -20,7 +41,8 @@ export const whole = (buffer: Name, shape: readonly number[]): View => ({
 });
 
 /** Whether a view runs over its elements in row-major order without gaps; axes of extent 1 have no say. */
-export function isContiguous({ shape, strides }: View): boolean {
+export function isContiguous({ shape, strides, panels }: View): boolean {
+  if (panels !== undefined) return false;
   const own = rowMajorStrides(shape);
   return shape.every((extent, axis) => extent === 1 || strides[axis] === own[axis]);
 }

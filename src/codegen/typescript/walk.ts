@@ -32,7 +32,7 @@ const dtypes = { f32: 'float32', i32: 'int32', bool: 'bool' } as const;
 
 /** A host tensor on the current backend. */
 export function toTfjs(data: TensorData): tf.Tensor {
-  const values = data.dtype === 'f32' ? Float32Array.from(data.data) : data.data;
+  const values = data.dtype === 'f32' ? new Float32Array(data.data) : data.data;
   return tf.tensor(values as Float32Array, [...data.shape], dtypes[data.dtype]);
 }
 

@@ -17,23 +17,46 @@ const panelColumns = 16;
 /** Rows that make packing a panel again for another thread cheap, and chunks worth having. */
 const fewestRowsOfChunk = 512;
 const wantedChunks = 16;
+/** Bytes of all panels together up to which rows run outside of panels: they stay in the cache near the core. */
+const nearBytes = 1 << 18;
+/** Rows that run over all panels before the next ones do. */
+const rowsOfBlock = 64;
 
 const product = (extents: readonly number[]) => extents.reduce((total, extent) => total * extent, 1);
+const extentsOf = (loops: readonly Loop[]) => loops.map(({ extent }) => extent);
 
 /** Rows of a tile by its vectors of columns: what 15 registers hold with all sums in flight. */
 const rowsOfTile: Readonly<Record<number, number>> = { 1: 6, 2: 4, 3: 2, 4: 2 };
 
+/** The last loop as two, the inner one short, where its extent has a divisor that suits. */
+function blockedRows(rows: readonly Loop[]): Loop[] {
+  const last = rows.at(-1)!;
+  const divisors = Array.from({ length: rowsOfBlock / 2 }, (_, half) => rowsOfBlock - 2 * half);
+  const size = divisors.find((divisor) => last.extent > divisor && last.extent % divisor === 0);
+  if (size === undefined || size < rowsOfBlock / 4) return [...rows];
+  const outer = { extent: last.extent / size, strides: last.strides.map((stride) => stride * size) };
+  return [...rows.slice(0, -1), outer, { extent: size, strides: last.strides }];
+}
+
+/** Pointers of a kernel: a, then operands and stores, then the operands of b. */
 class ContractionCode {
   private readonly depth: number;
-  private readonly batch: Loop[];
+  private readonly shared: Loop[];
+  /** Loops over full panels. */
+  private readonly panels: Loop[];
+  /** Columns behind the last full panel. */
+  private readonly tail: number;
   private readonly rows: Loop[];
   private readonly terms: Loop[];
-  private readonly panels: number;
   private readonly splits: number;
   private readonly rowsOfSplit: number;
+  /** Whether b lies in panels already, to be read as it is. */
+  private readonly isReady: boolean;
+  /** Whether rows run outside and panels inside: where sums are short, what is made of them is most of the work. */
+  private readonly rowsOutside: boolean;
   /** Strides of operands and stores along columns. */
   private readonly alongColumns: readonly number[];
-  private readonly accesses: readonly Access[];
+  private readonly outerCount: number;
 
   constructor(
     private readonly kernel: ContractionKernel,
@@ -46,138 +69,208 @@ class ContractionCode {
       ...kernel.operands.map((operand) => (operand === 'result' ? none : operand)),
       ...kernel.stores.map(({ access }) => access),
     ];
-    this.accesses = [a, ...outer];
+    const column = batch.length + m.length;
+    this.outerCount = outer.length;
     this.depth = product(k);
-    this.batch = loopsOf(batch, [...this.accesses, ...b.operands]);
-    const collapsed = loopsOf(m, this.accesses, batch.length);
-    this.rows = collapsed.length > 0 ? collapsed : [{ extent: 1, strides: this.accesses.map(() => 0) }];
-    this.terms = loopsOf(k, [a], batch.length + m.length);
-    this.panels = Math.ceil(n / panelColumns);
-    this.alongColumns = outer.map(({ strides }) => strides[batch.length + m.length] ?? 0);
-    const parts = product(batch) * this.panels;
+    this.alongColumns = outer.map(({ strides }) => strides[column] ?? 0);
+    const sourceColumns = b.operands.map(({ strides }) => strides[batch.length + k.length]!);
+    this.isReady = this.liesInPanels(sourceColumns);
+    this.tail = n % panelColumns;
+    const loops = loopsOf(batch, [a, ...outer, ...b.operands]);
+    const isBlock = (loop: Loop) => this.tail === 0 && loop.strides[0] === 0;
+    this.shared = loops.filter((loop) => !isBlock(loop));
+    const full = {
+      extent: Math.floor(n / panelColumns),
+      strides: [0, ...this.alongColumns, ...sourceColumns].map((stride) => stride * panelColumns),
+    };
+    this.panels = [...loops.filter(isBlock), ...(full.extent > 0 ? [full] : [])];
+    const collapsed = loopsOf(m, [a, ...outer, ...b.operands.map(() => none)], batch.length);
+    const still = { extent: 1, strides: loops[0]?.strides.map(() => 0) ?? full.strides.map(() => 0) };
+    this.terms = loopsOf(k, [a], column);
+    const columns = product(extentsOf(this.panels)) * panelColumns + this.tail;
+    this.rowsOutside = this.panelCount > 1 && 4 * this.depth * columns <= nearBytes;
+    this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
+    if (this.rows.length === 0) this.rows = [still];
+    const parts = product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
     const { extent } = this.rows[0]!;
     const most = Math.max(1, Math.floor(product(m) / fewestRowsOfChunk));
     const splits = Math.min(extent, most, Math.max(1, Math.ceil(wantedChunks / parts)));
     this.rowsOfSplit = Math.ceil(extent / splits);
     this.splits = Math.ceil(extent / this.rowsOfSplit);
-    const columns = Math.min(n, panelColumns);
-    context.scratchBytes = Math.max(context.scratchBytes, bytesOf(this.depth * Math.ceil(columns / 4) * 4));
+    if (!this.isReady || this.tail > 0) {
+      const held = this.rowsOutside ? columns : Math.min(columns, panelColumns);
+      context.needScratch(bytesOf(this.depth * Math.ceil(held / 4) * 4));
+    }
+  }
+
+  /** Whether b is one operand whose columns lie side by side and whose terms follow in steps of a panel's width. */
+  private liesInPanels(columns: readonly number[]): boolean {
+    const { b, batch, k, n } = this.kernel;
+    if (b.value.kind !== 'operand' || columns[0] !== 1 || n !== panelColumns) return false;
+    const terms = loopsOf(k, b.operands, batch.length);
+    return terms.length === 0 || (terms.length === 1 && terms[0]!.strides[0] === panelColumns);
+  }
+
+  private get panelCount(): number {
+    const full = this.panels.length === 0 ? 0 : product(extentsOf(this.panels));
+    return full + (this.tail > 0 ? 1 : 0);
   }
 
   get chunks(): number {
-    return product(this.batch.map(({ extent }) => extent)) * this.panels * this.splits;
+    const parts = product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
+    return parts * this.splits;
   }
 
-  generate(chunk: Local<'i32'>, pointers: readonly Pointer[], panelPointers: readonly Pointer[]): void {
-    const { f } = this;
-    const rest = f.hold(chunk);
-    const split = this.splits === 1 ? i32.const(0) : this.digit(rest, this.splits);
-    const panel = this.panels === 1 ? i32.const(0) : this.digit(rest, this.panels);
-    const all = this.batched(rest, [...pointers, ...panelPointers]);
-    const starts = all.slice(0, pointers.length);
-    const sources = all.slice(pointers.length);
-    const whole = Math.floor(this.kernel.n / panelColumns);
-    const last = this.kernel.n - whole * panelColumns;
-    const full = () => this.panel(panel, panelColumns, starts, sources, split);
-    const partial = () => this.panel(panel, last, starts, sources, split);
-    if (last === 0) full();
-    else if (whole === 0) partial();
-    else f.when(i32.lessThan(panel, i32.const(whole)), full, partial);
+  generate(chunk: Local<'i32'>, pointers: readonly Pointer[]): void {
+    const rest = this.f.hold(chunk);
+    const split = this.digit(rest, this.splits);
+    if (this.rowsOutside) this.rowsFirst(this.indexed(pointers, this.shared, rest), split);
+    else this.panelsFirst(rest, pointers, split);
   }
 
   /** The remainder of a number, which is divided. */
-  private digit(rest: Local<'i32'>, base: number): Local<'i32'> {
+  private digit(rest: Local<'i32'>, base: number): I32 {
+    if (base === 1) return i32.const(0);
     const digit = this.f.hold(i32.remainder(rest, i32.const(base)));
     this.f.set(rest, i32.divide(rest, i32.const(base)));
     return digit;
   }
 
-  /** Pointers at the batch that a number names, its last loop running fastest. */
-  private batched(rest: Local<'i32'>, pointers: readonly Pointer[]): Pointer[] {
-    const { f } = this;
+  /** Pointers at the turns of some loops that a number names, the last loop running fastest. */
+  private indexed(pointers: readonly Pointer[], loops: readonly Loop[], rest: Local<'i32'>): Pointer[] {
     let current = [...pointers];
-    for (const [place, loop] of [...this.batch].reverse().entries()) {
-      const index = place === this.batch.length - 1 ? rest : this.digit(rest, loop.extent);
-      current = current.map((pointer, number) => {
-        const stride = loop.strides[number] ?? 0;
-        return stride === 0 ? pointer : this.shifted(pointer, index, stride);
-      });
-      void f;
+    for (const loop of [...loops].reverse()) {
+      const index = this.digit(rest, loop.extent);
+      current = current.map((pointer, number) => this.shifted(pointer, index, loop.strides[number]!));
     }
     return current;
   }
 
   private shifted(pointer: Pointer, index: I32, stride: number): Pointer {
+    if (stride === 0) return pointer;
     const base = i32.add(pointer.base, i32.mul(index, i32.const(bytesOf(stride))));
     return { base: this.f.hold(base), bytes: pointer.bytes };
   }
 
-  /** Packs one panel of b and runs the tiles of some rows over it. */
-  private panel(
-    panel: I32,
-    columns: number,
-    starts: readonly Pointer[],
-    sources: readonly Pointer[],
-    split: I32,
-  ): void {
-    const { f, kernel } = this;
-    f.scoped(() => {
-      const first = f.hold(i32.mul(panel, i32.const(panelColumns)));
-      const column = kernel.batch.length + kernel.k.length;
-      packPanel(f, kernel, {
-        columns,
-        sources: sources.map((source, index) => {
-          const stride = kernel.b.operands[index]!.strides[column]!;
-          return stride === 0 ? source : this.shifted(source, first, stride);
-        }),
-        target: this.context.scratch,
-        math: this.context.math,
+  /** A chunk is one panel: it is packed, and rows run over it. */
+  private panelsFirst(rest: Local<'i32'>, pointers: readonly Pointer[], split: I32): void {
+    const { f } = this;
+    const number = this.tail > 0 ? this.digit(rest, this.panelCount) : undefined;
+    const run = (at: readonly Pointer[], columns: number) => {
+      const panel = this.packed(at, columns, this.context.scratch);
+      this.splitRows([...at, panel], split, (rows, moved) => this.tiles(rows, moved, columns));
+    };
+    const full = () => {
+      const own = number === undefined ? rest : f.hold(number);
+      const within = this.indexed(pointers, this.panels, own);
+      run(this.indexed(within, this.shared, number === undefined ? own : rest), panelColumns);
+    };
+    const last = () => run(this.indexed(this.afterPanels(pointers), this.shared, rest), this.tail);
+    if (number === undefined) full();
+    else if (this.panels.length === 0) last();
+    else f.when(i32.lessThan(number, i32.const(this.panelCount - 1)), full, last);
+  }
+
+  /** A chunk is some rows: all panels are packed, and each block of rows runs over them. */
+  private rowsFirst(pointers: readonly Pointer[], split: I32): void {
+    const { f } = this;
+    const panelWords = this.depth * panelColumns;
+    const scratch: Pointer = { base: this.context.scratch, bytes: 0 };
+    let words = panelWords;
+    const strides = [...this.panels].reverse().map((loop) => {
+      const own = words;
+      words *= loop.extent;
+      return own;
+    });
+    const panels = this.panels.map((loop, index) => ({
+      extent: loop.extent,
+      strides: [...loop.strides, this.isReady ? 0 : strides[this.panels.length - 1 - index]!],
+    }));
+    const behind = { base: scratch.base, bytes: bytesOf(product(extentsOf(this.panels)) * panelWords) };
+    const tailScratch = this.panels.length === 0 ? scratch : behind;
+    if (!this.isReady && panels.length > 0) {
+      nest(f, panels, [...pointers, scratch], (at) => this.pack(at.slice(0, -1), panelColumns, at.at(-1)!));
+    }
+    if (this.tail > 0) this.pack(this.afterPanels(pointers), this.tail, tailScratch);
+    this.splitRows([...pointers, scratch], split, (rows, moved) => {
+      const block = rows.slice(-1);
+      nest(f, rows.slice(0, -1), moved, (at) => {
+        if (panels.length > 0) {
+          nest(f, panels, at, (current) => {
+            const panel = this.isReady ? current[1 + this.outerCount]! : current.at(-1)!;
+            this.tiles(block, [...current.slice(0, -1), panel], panelColumns);
+          });
+        }
+        if (this.tail > 0) {
+          this.tiles(block, [...this.afterPanels(at.slice(0, -1)), tailScratch], this.tail);
+        }
       });
-      const [a, ...outer] = starts;
-      const shifted = outer.map((pointer, index) => {
-        const stride = this.alongColumns[index]!;
-        return stride === 0 ? pointer : this.shifted(pointer, first, stride);
-      });
-      this.rowsFrom([a!, ...shifted], columns, split);
     });
   }
 
+  /** Pointers behind the full panels. */
+  private afterPanels(pointers: readonly Pointer[]): Pointer[] {
+    const [full] = this.panels;
+    if (full === undefined) return [...pointers];
+    return pointers.map((pointer, index) => advanced(pointer, full.extent * full.strides[index]!));
+  }
+
+  /** Packs a panel unless it lies packed; says where it lies. */
+  private packed(pointers: readonly Pointer[], columns: number, scratch: I32): Pointer {
+    if (this.isReady) return pointers[1 + this.outerCount]!;
+    const target = { base: scratch, bytes: 0 };
+    this.pack(pointers, columns, target);
+    return target;
+  }
+
+  private pack(pointers: readonly Pointer[], columns: number, target: Pointer): void {
+    const { f, kernel, context } = this;
+    const sources = pointers.slice(1 + this.outerCount);
+    const start = target.bytes === 0 ? target.base : i32.add(target.base, i32.const(target.bytes));
+    f.scoped(() => packPanel(f, kernel, { columns, sources, target: start, math: context.math }));
+  }
+
   /** The rows of a split: the outermost loop of rows is what is divided. */
-  private rowsFrom(pointers: readonly Pointer[], columns: number, split: I32): void {
+  private splitRows(
+    pointers: readonly Pointer[],
+    split: I32,
+    run: (rows: readonly Loop[], pointers: readonly Pointer[]) => void,
+  ): void {
     const { f } = this;
-    const [outermost, ...inner] = this.rows as [Loop, ...Loop[]];
+    const still = pointers.length;
+    const rows = this.rows.map(({ extent, strides }) => ({
+      extent,
+      strides: Array.from({ length: still }, (_, index) => strides[index] ?? 0),
+    }));
     if (this.splits === 1) {
-      this.tiles(this.rows, pointers, columns);
+      run(rows, pointers);
       return;
     }
+    const [outermost, ...inner] = rows as readonly Loop[] as [Loop, ...Loop[]];
     f.scoped(() => {
       const begin = f.hold(i32.mul(split, i32.const(this.rowsOfSplit)));
-      const moved = pointers.map((pointer, index) => {
-        const stride = outermost.strides[index]!;
-        return stride === 0 ? pointer : this.shifted(pointer, begin, stride);
-      });
-      const lastRows = outermost.extent - (this.splits - 1) * this.rowsOfSplit;
-      const run = (extent: number) => this.tiles([{ ...outermost, extent }, ...inner], moved, columns);
-      if (lastRows === this.rowsOfSplit) run(lastRows);
+      const moved = pointers.map((pointer, index) => this.shifted(pointer, begin, outermost.strides[index]!));
+      const last = outermost.extent - (this.splits - 1) * this.rowsOfSplit;
+      const part = (extent: number) => run([{ ...outermost, extent }, ...inner], moved);
+      if (last === this.rowsOfSplit) part(last);
       else if (inner.length > 0) {
         const end = f.hold(i32.add(begin, i32.const(this.rowsOfSplit)));
-        f.when(i32.greaterThan(end, i32.const(outermost.extent)), () =>
-          f.set(end, i32.const(outermost.extent)),
-        );
-        nest(f, [outermost], pointers, (at) => this.tiles(inner, at, columns), {
-          loop: outermost,
-          turns: { begin, end },
-        });
+        const limit = i32.const(outermost.extent);
+        f.when(i32.greaterThan(end, limit), () => f.set(end, limit));
+        const turns = { begin, end };
+        nest(f, [outermost], pointers, (at) => run(inner, at), { loop: outermost, turns });
       } else {
+        const isWhole = i32.lessThan(split, i32.const(this.splits - 1));
         f.when(
-          i32.lessThan(split, i32.const(this.splits - 1)),
-          () => run(this.rowsOfSplit),
-          () => run(lastRows),
+          isWhole,
+          () => part(this.rowsOfSplit),
+          () => part(last),
         );
       }
     });
   }
 
+  /** Tiles over rows; the last pointer is at the panel. */
   private tiles(rows: readonly Loop[], pointers: readonly Pointer[], columns: number): void {
     const { f } = this;
     const innermost = rows.at(-1)!;
@@ -199,8 +292,9 @@ class ContractionCode {
     const { f } = this;
     const vectors = Math.ceil(columns / 4);
     f.scoped(() => {
-      const sums = Array.from({ length: height * vectors }, () => f.hold(f32x4.const(0)));
-      const panel = f.hold(this.context.scratch);
+      const sums = Array.from({ length: height * vectors }, () => f.hold(f.constant(f32x4.const(0))));
+      const [base, bytes] = addressed(pointers.at(-1)!);
+      const panel = f.hold(bytes === 0 ? base : i32.add(base, i32.const(bytes)));
       const [a] = pointers;
       nest(f, this.terms, [a!], ([at]) => {
         const left = Array.from({ length: height }, (_, row) => {
@@ -273,9 +367,10 @@ export function contractionCode(kernel: ContractionKernel, context: KernelContex
       pointer(kernel.a),
       ...kernel.operands.map((operand) => (operand === 'result' ? nothing : pointer(operand))),
       ...kernel.stores.map(({ access }) => pointer(access)),
+      ...kernel.b.operands.map(pointer),
     ];
     const code = new ContractionCode(kernel, f, context);
-    code.generate(chunk, pointers, kernel.b.operands.map(pointer));
+    code.generate(chunk, pointers);
     return code.chunks;
   });
 }

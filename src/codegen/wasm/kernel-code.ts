@@ -55,6 +55,11 @@ export class KernelContext {
     readonly scratch: I32,
   ) {}
 
+  /** Lets every thread have so much scratch memory at least. */
+  needScratch(bytes: number): void {
+    this.scratchBytes = Math.max(this.scratchBytes, bytes);
+  }
+
   /** The function of a kernel: a new one, or that of a kernel of the same form. */
   define(kernel: Kernel, buffers: readonly Name[], generate: Generate): KernelCode {
     const key = formOf(kernel, buffers);

@@ -1,7 +1,8 @@
 // Code for maps and reductions: four lanes along the loop that suits most operands, the others around it.
 import type { Access, LoopKernel } from '../kernels/kernel.js';
+import { alongColumns, movedTo, operators, streamTerms } from './columns.js';
 import type { FunctionBuilder } from './encoder/function.js';
-import { f32x4, type I32, i32, type Local, type V128, v128 } from './encoder/instructions.js';
+import { i32, type Local, type V128, v128 } from './encoder/instructions.js';
 import type { KernelCode, KernelContext } from './kernel-code.js';
 import { keepLanes, readLanes, writeLanes } from './lanes.js';
 import { advanced, type Loop, loopsOf, nest, type Pointer, type Turns, turnsOf } from './nest.js';
@@ -12,19 +13,11 @@ const chunkWork = 16384;
 const mostChunks = 64;
 /** Elements in a row that a chunk begins at a multiple of. */
 const chunkGrain = 64;
+/** Columns in a row that make reading a matrix by rows quick, and elements of it that no cache near the core holds. */
+const streamedColumns = 512;
+const large = 1 << 18;
 
 const product = (loops: readonly Loop[]) => loops.reduce((total, { extent }) => total * extent, 1);
-
-/** A reduction's operator on lanes. */
-interface Operator {
-  readonly start: V128;
-  combine(total: V128, value: V128): V128;
-}
-
-const operators: Readonly<Record<'sum' | 'max', Operator>> = {
-  sum: { start: f32x4.const(0), combine: (total, value) => f32x4.add(total, value) },
-  max: { start: f32x4.const(Number.NEGATIVE_INFINITY), combine: (total, value) => f32x4.max(total, value) },
-};
 
 /** Along which loop the lanes run. */
 interface Choice {
@@ -80,12 +73,14 @@ class LoopsCode {
     const outer = this.parallel.filter((loop) => loop !== this.choice.loop);
     const divided = [...outer, ...this.parallel].find((loop) => loop.extent >= 8) ?? outer[0];
     if (divided === undefined) return undefined;
-    const grain = divided === this.choice.loop ? chunkGrain : 1;
+    const own = this.isStreamed ? streamedColumns : chunkGrain;
+    const grain = divided === this.choice.loop ? own : 1;
     const size = Math.ceil(divided.extent / wanted / grain) * grain;
     return { loop: divided, size, chunks: Math.ceil(divided.extent / size) };
   }
 
   generate(chunk: Local<'i32'>, pointers: readonly Pointer[]): number {
+    if (this.isStreamed) this.context.needScratch(4 * (this.choice.loop.extent + 4));
     const starts = this.accesses.map(({ offset }, index) => advanced(pointers[index]!, offset));
     const division = this.division();
     const turns = division && turnsOf(this.f, chunk, division.size, division.loop.extent);
@@ -96,8 +91,10 @@ class LoopsCode {
       outer,
       starts,
       (current) => {
+        const own = division?.loop === this.choice.loop ? turns : undefined;
         if (this.choice.direction === 'reduced') this.horizontal(current);
-        else this.vertical(current, division?.loop === this.choice.loop ? turns : undefined);
+        else if (this.isStreamed) this.streamed(current, own);
+        else this.vertical(current, own);
       },
       chunked,
     );
@@ -107,60 +104,58 @@ class LoopsCode {
   /** How many vectors are in flight at once. */
   private get unroll(): number {
     const size = sizeOf(this.kernel.stores.map(({ value }) => value));
-    if (this.kernel.reduction !== undefined) return this.choice.loop.extent >= 32 ? 8 : 4;
+    if (this.kernel.reduction !== undefined) return this.choice.loop.extent >= 32 && size <= 4 ? 8 : 4;
     return size <= 8 ? 4 : size <= 24 ? 2 : 1;
   }
 
   /** Lanes along a loop of the result: blocks of several vectors, then single ones, then what is left. */
   private vertical(starts: readonly Pointer[], turns: Turns | undefined): void {
-    const { f } = this;
     const { loop } = this.choice;
-    const blocks = this.unroll;
-    f.scoped(() => {
-      const moving = starts.map((pointer, index) =>
-        loop.strides[index] === 0 ? undefined : f.hold(startOf(pointer, loop.strides[index]!, turns)),
-      );
-      const current = starts.map((pointer, index) => {
-        const local = moving[index];
-        return local === undefined ? pointer : { base: local, bytes: 0 };
+    const { unroll: vectors } = this;
+    alongColumns(this.f, { loop, turns, vectors }, starts, (pointers, count, lanes) =>
+      this.vectors(pointers, count, lanes),
+    );
+  }
+
+  /**
+   * Lanes along a loop of the result while the terms of the sum run outside: a matrix that is read once is read in order,
+   * several rows at a time, and the sums of all columns stand in scratch memory.
+   */
+  private streamed(starts: readonly Pointer[], turns: Turns | undefined): void {
+    const { f, kernel, context } = this;
+    const { loop } = this.choice;
+    const { reduction } = kernel;
+    const begin = turns?.begin ?? i32.const(0);
+    const vectors = f.hold(
+      i32.shiftRight(
+        i32.add(i32.sub(turns?.end ?? i32.const(loop.extent), begin), i32.const(3)),
+        i32.const(2),
+      ),
+    );
+    const here = starts.map((pointer, index) => movedTo(f, pointer, loop.strides[index]!, turns));
+    const form = {
+      strides: loop.strides,
+      ...{ body: reduction!.body, operator: operators[reduction!.operator], math: context.math },
+    };
+    streamTerms(f, form, { reduced: this.reduced, starts: here, sums: context.scratch, vectors });
+    const sums = { base: f.hold(i32.sub(context.scratch, i32.mul(begin, i32.const(4)))), bytes: 0 };
+    const withSums = { extent: loop.extent, strides: [...loop.strides, 1] };
+    alongColumns(f, { loop: withSums, turns, vectors: 1 }, [...starts, sums], (pointers, _count, lanes) => {
+      f.scoped(() => {
+        const result = f.hold(readLanes(f, pointers.at(-1)!, 1, lanes));
+        this.finish(pointers, result, loop.strides, lanes);
       });
-      const advance = (elements: number) =>
-        moving.forEach((local, index) => {
-          if (local !== undefined) f.increase(local, 4 * elements * loop.strides[index]!);
-        });
-      const rest = loop.extent % 4;
-      const runs: [vectors: number, count: number][] = [
-        [blocks, 4],
-        [1, 4],
-      ];
-      if (turns === undefined) {
-        const whole = Math.floor(loop.extent / (4 * blocks));
-        const single = Math.floor((loop.extent - whole * 4 * blocks) / 4);
-        for (const [turn, times] of [whole, single].entries()) {
-          if (times === 0) continue;
-          const [vectors] = runs[turn]!;
-          f.times(times, () => {
-            this.vectors(current, vectors, 4);
-            advance(4 * vectors);
-          });
-        }
-        if (rest > 0) this.vectors(current, 1, rest);
-        return;
-      }
-      const index = f.hold(turns.begin);
-      for (const [vectors] of blocks === 1 ? runs.slice(1) : runs) {
-        const more = () => i32.lessThan(i32.add(index, i32.const(4 * vectors - 1)), turns.end);
-        f.when(more(), () => {
-          f.repeat(() => {
-            this.vectors(current, vectors, 4);
-            advance(4 * vectors);
-            f.increase(index, 4 * vectors);
-            return more();
-          });
-        });
-      }
-      if (rest > 0) f.when(i32.lessThan(index, turns.end), () => this.vectors(current, 1, rest));
     });
+  }
+
+  /** Whether a reduction reads a large matrix once, row by row. */
+  private get isStreamed(): boolean {
+    const { loop, direction } = this.choice;
+    const terms = product(this.reduced);
+    if (this.kernel.reduction === undefined || direction === 'reduced') return false;
+    return (
+      this.strided(loop) === 0 && terms >= 8 && loop.extent >= streamedColumns && terms * loop.extent >= large
+    );
   }
 
   /** `vectors` neighbouring vectors of the result, of which the last `count` lanes of each are there. */
@@ -176,7 +171,7 @@ class LoopsCode {
       }
       const operator = operators[kernel.reduction.operator];
       const { body } = kernel.reduction;
-      const totals = Array.from({ length: vectors }, () => f.hold(operator.start));
+      const totals = Array.from({ length: vectors }, () => f.hold(f.constant(operator.start)));
       nest(f, this.reduced, pointers, (inner) => {
         f.scoped(() => {
           const shared = new Map<number, V128>();
@@ -211,7 +206,7 @@ class LoopsCode {
     const { body } = kernel.reduction!;
     const others = this.reduced.filter((each) => each !== loop);
     f.scoped(() => {
-      const totals = [0, 1, 2, 3].map(() => f.hold(operator.start));
+      const totals = [0, 1, 2, 3].map(() => f.hold(f.constant(operator.start)));
       const add = (pointers: readonly Pointer[], total: Local<'v128'>, vector: number, count: number) =>
         f.scoped(() => {
           const read = (index: number) =>
@@ -272,11 +267,6 @@ class LoopsCode {
       }
     });
   }
-}
-
-function startOf({ base, bytes }: Pointer, stride: number, turns: Turns | undefined): I32 {
-  const start = bytes === 0 ? base : i32.add(base, i32.const(bytes));
-  return turns === undefined ? start : i32.add(start, i32.mul(turns.begin, i32.const(4 * stride)));
 }
 
 /** Buffers of a kernel's accesses, in the order in which its function takes their addresses. */

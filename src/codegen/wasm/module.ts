@@ -197,7 +197,7 @@ export function wasmProgram(plan: KernelPlan): WasmProgram {
   const encoded = encodeModule({
     pages,
     functions,
-    exports: { run: chunkIndex + 2, work: chunkIndex + 3 },
+    exports: { chunk: chunkIndex, run: chunkIndex + 2, work: chunkIndex + 3 },
     globals,
     data: [{ address: tableStart, bytes: wordBytes(steps.map(({ chunks }) => chunks)) }, ...constants],
   });

@@ -24,7 +24,10 @@ export function programLayout(wasm: WasmProgram, graph: Graph, batch: number): P
     })),
     weights: [...program.weights].map(([name, key]) => {
       const buffer = program.buffers.get(name)!;
-      return { key, dtype: buffer.dtype, size: byteSize(buffer) / 4, address: addressOf(name) };
+      const size = byteSize(buffer) / 4;
+      const columns = buffer.shape.at(-1)!;
+      const panels = buffer.inPanels ? { panels: { rows: size / columns, columns } } : {};
+      return { key, dtype: buffer.dtype, size, address: addressOf(name), ...panels };
     }),
   };
 }

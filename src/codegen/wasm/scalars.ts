@@ -1,5 +1,6 @@
 // Scalar expressions on four lanes at once.
 import type { Scalar, ScalarFunction } from '../../ir/scalar.js';
+import type { Dtype } from '../../ir/type.js';
 import type { FunctionBuilder } from './encoder/function.js';
 import { f32x4, i32x4, type V128, v128 } from './encoder/instructions.js';
 import type { MathFunctions } from './math.js';
@@ -11,16 +12,28 @@ type Vector = (args: readonly V128[], scalar: Extract<Scalar, { kind: 'apply' }>
 
 const isNumber = (scalar: Scalar | undefined) => scalar?.kind === 'number';
 
-/** A test on lanes by the dtype of what is compared: masks of bools are compared as integers. */
+type Lanes = (a: V128, b: V128) => V128;
+
+/** Code by a dtype; bools are masks, of which that of true is −1: their order is the reverse of that of integers. */
+const chosen = (dtype: Dtype, floats: Lanes, integers: Lanes, bools: Lanes): Lanes =>
+  dtype === 'f32' ? floats : dtype === 'i32' ? integers : bools;
+
+/** A test on lanes, by the dtype of what is compared. */
 const compare =
-  (floats: (a: V128, b: V128) => V128, integers: (a: V128, b: V128) => V128): Vector =>
+  (floats: Lanes, integers: Lanes, bools: Lanes): Vector =>
   ([a, b], { args }) =>
-    args[0]!.dtype === 'f32' ? floats(a!, b!) : integers(a!, b!);
+    chosen(args[0]!.dtype, floats, integers, bools)(a!, b!);
 
 const byDtype =
-  (floats: (a: V128, b: V128) => V128, integers: (a: V128, b: V128) => V128): Vector =>
+  (floats: Lanes, integers: Lanes, bools = integers): Vector =>
   ([a, b], { dtype }) =>
-    dtype === 'f32' ? floats(a!, b!) : integers(a!, b!);
+    chosen(dtype, floats, integers, bools)(a!, b!);
+
+/** `ofNumber` takes a value and a number, in one instruction where `floats` takes several. */
+const bound =
+  (ofNumber: Lanes, floats: Lanes, integers: Lanes, bools: Lanes): Vector =>
+  ([a, b], { dtype, args }) =>
+    chosen(dtype, isNumber(args[1]) ? ofNumber : floats, integers, bools)(a!, b!);
 
 const bothZero = v128.words(0, 0, 0, 0);
 
@@ -28,18 +41,16 @@ const bothZero = v128.words(0, 0, 0, 0);
 const vectors: Partial<Readonly<Record<ScalarFunction, Vector>>> = {
   add: byDtype(f32x4.add, i32x4.add),
   sub: byDtype(f32x4.sub, i32x4.sub),
-  mul: byDtype(f32x4.mul, i32x4.mul),
+  mul: byDtype(f32x4.mul, i32x4.mul, v128.and),
   div: ([a, b]) => f32x4.div(a!, b!),
-  max: ([a, b], { dtype, args }) =>
-    dtype !== 'f32' ? i32x4.max(a!, b!) : isNumber(args[1]) ? f32x4.pseudoMax(a!, b!) : f32x4.max(a!, b!),
-  min: ([a, b], { dtype, args }) =>
-    dtype !== 'f32' ? i32x4.min(a!, b!) : isNumber(args[1]) ? f32x4.pseudoMin(a!, b!) : f32x4.min(a!, b!),
+  max: bound(f32x4.pseudoMax, f32x4.max, i32x4.max, v128.or),
+  min: bound(f32x4.pseudoMin, f32x4.min, i32x4.min, v128.and),
   neg: ([a], { dtype }) => (dtype === 'f32' ? f32x4.neg(a!) : i32x4.neg(a!)),
   abs: ([a], { dtype }) => (dtype === 'f32' ? f32x4.abs(a!) : i32x4.abs(a!)),
   sqrt: ([a]) => f32x4.sqrt(a!),
-  greater: compare(f32x4.greaterThan, i32x4.greaterThan),
-  greater_equal: compare(f32x4.greaterEqual, i32x4.greaterEqual),
-  equal: compare(f32x4.equal, i32x4.equal),
+  greater: compare(f32x4.greaterThan, i32x4.greaterThan, i32x4.lessThan),
+  greater_equal: compare(f32x4.greaterEqual, i32x4.greaterEqual, i32x4.lessEqual),
+  equal: compare(f32x4.equal, i32x4.equal, i32x4.equal),
   and: ([a, b]) => v128.and(a!, b!),
   or: ([a, b]) => v128.or(a!, b!),
   not: ([a]) => v128.not(a!),
@@ -77,7 +88,7 @@ export function vectorsOf(
   const operands = new Map<number, V128>();
   const known = new Map<Scalar, V128>();
   const compute = (value: Scalar): V128 => {
-    if (value.kind === 'number') return numberVector(value);
+    if (value.kind === 'number') return f.constant(numberVector(value));
     if (value.kind === 'operand') {
       const held = operands.get(value.index) ?? f.hold(read(value.index));
       operands.set(value.index, held);

@@ -118,8 +118,12 @@ export function copyStrided(
   strides: readonly number[],
   start = 0,
 ): void {
+  const length = shape.at(-1) ?? 1;
+  const step = strides.at(-1) ?? 0;
   let position = 0;
-  forEachIndex(shape, strides, (offset) => {
-    target[position++] = source[start + offset]!;
+  forEachIndex(shape.slice(0, -1), strides.slice(0, -1), (offset) => {
+    for (let place = start + offset, left = length; left > 0; left--, place += step) {
+      target[position++] = source[place]!;
+    }
   });
 }

@@ -107,7 +107,7 @@ function chooseRoots(
 }
 
 function toSinglePrecision(data: TensorData): TensorData {
-  return data.dtype === 'f32' ? { ...data, data: Float32Array.from(data.data) } : data;
+  return data.dtype === 'f32' ? { ...data, data: new Float32Array(data.data) } : data;
 }
 
 function freshKey(weights: Weights, base: string): string {

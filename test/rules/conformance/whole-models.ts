@@ -1,6 +1,6 @@
 // Whole models: relevance at every recorded layer, from the recorded seed, computed by a compiled explainer's graph.
 import { compileExplanation } from '../../../src/api/pipeline.js';
-import { evaluate, evaluateAll } from '../../../src/ir/evaluate.js';
+import { evaluate, evaluateAll, type Inputs } from '../../../src/ir/evaluate.js';
 import { type Name, resolveAlias } from '../../../src/ir/graph.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
@@ -40,8 +40,13 @@ function classesOf(run: GoldenRun, samples: number): readonly number[] {
   return byArgmax ? new Array<number>(samples).fill(-1) : run.target;
 }
 
-/** Relevance at the nodes asked for, by a compiled explainer. */
-function relevanceAt(model: GoldenGraph, run: GoldenRun, expression: Expression, nodes: readonly Name[]) {
+/** A compiled explainer of the nodes asked for, and what it is given. */
+function programFor(
+  model: GoldenGraph,
+  run: GoldenRun,
+  expression: Expression,
+  nodes: readonly Name[],
+): { program: Program; inputs: Inputs } {
   const { range } = expression;
   const { program } = compileExplanation(
     { program: canonical(model, run), stages: new Map() },
@@ -59,21 +64,30 @@ function relevanceAt(model: GoldenGraph, run: GoldenRun, expression: Expression,
     [targetInput]: tensor([classes.length], classes, 'i32'),
     ...(seedOf(run) === 'tensor' ? { [tensorInput]: model.seed(run) } : {}),
   };
-  const found = evaluate(program.graph, dialect, seeded, program.weights);
-  return (node: Name) => found[relevanceKey(node)]!;
+  return { program, inputs: seeded };
 }
 
 const baseName = ({ id }: GoldenRun) => id.replace(/@.*$/, '');
 
-/** At the input against the peer's run in 64 bits, elsewhere against its run in 32. */
-function comparisons(model: GoldenGraph, run: GoldenRun, expressions: Expressions): Comparison[] {
+/** The explainer of a recorded run, at every recorded layer. */
+export function explainerOf(
+  { model, expressions }: Pick<WholeModel, 'model' | 'expressions'>,
+  run: GoldenRun,
+) {
   const expression = expressions[baseName(run)];
   if (expression === undefined) throw new Error(`nothing here says ${run.id}`);
+  const { x_f64: _precise, ...layers } = run.relevance;
+  return programFor(model, run, expression, Object.keys(layers));
+}
+
+/** At the input against the peer's run in 64 bits, elsewhere against its run in 32. */
+function comparisons(model: GoldenGraph, run: GoldenRun, expressions: Expressions): Comparison[] {
   const { x_f64: precise, ...layers } = run.relevance;
-  const relevanceOf = relevanceAt(model, run, expression, Object.keys(layers));
+  const { program, inputs } = explainerOf({ model, expressions }, run);
+  const found = evaluate(program.graph, dialect, inputs, program.weights);
   return Object.entries(layers).map(([node, key]) => {
     const recorded = model.recorded(node, node === 'x' ? precise! : key);
-    const error = relativeError(relevanceOf(node).data, recorded.data);
+    const error = relativeError(found[relevanceKey(node)]!.data, recorded.data);
     return { at: node, error, tolerance: toleranceFor(run.noise[node === 'x' ? 'x' : 'worst_layer']) };
   });
 }

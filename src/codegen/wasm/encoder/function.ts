@@ -30,6 +30,9 @@ export class FunctionBuilder {
   private readonly code: Code[] = [];
   private readonly free: Record<ValueType, number[]> = { i32: [], f32: [], f64: [], v128: [] };
   private scope: Local[] | undefined;
+  /** What runs before all else: constants that are used many times. */
+  private readonly head: Code[] = [];
+  private readonly constants = new Map<string, Local>();
 
   constructor(
     private readonly types: readonly ValueType[],
@@ -60,6 +63,17 @@ export class FunctionBuilder {
   hold<T extends ValueType>(value: Expression<T>): Local<T> {
     const local = this.local(value.type);
     this.set(local, value);
+    return local;
+  }
+
+  /** A constant, held in one variable of the function: to write it out takes many bytes. */
+  constant<T extends ValueType>(value: Expression<T>): Local<T> {
+    const key = value.code.flat(9).join();
+    const known = this.constants.get(key) as Local<T> | undefined;
+    if (known !== undefined) return known;
+    const local = variable(value.type, this.types.length + this.locals.push(value.type) - 1);
+    this.head.push(statement.set(local, value));
+    this.constants.set(key, local);
     return local;
   }
 
@@ -148,7 +162,7 @@ export class FunctionBuilder {
     return {
       parameters: this.types,
       ...(this.result === undefined ? {} : { result: this.result }),
-      body: sized([locals, this.code, 0x0b]),
+      body: sized([locals, this.head, this.code, 0x0b]),
     };
   }
 }

@@ -63,6 +63,8 @@ export const i32 = {
   add: binary<'i32', 'i32'>('i32', [0x6a]),
   sub: binary<'i32', 'i32'>('i32', [0x6b]),
   mul: binary<'i32', 'i32'>('i32', [0x6c]),
+  divideSigned: binary<'i32', 'i32'>('i32', [0x6d]),
+  /** Unsigned, and so is the remainder. */
   divide: binary<'i32', 'i32'>('i32', [0x6e]),
   remainder: binary<'i32', 'i32'>('i32', [0x70]),
   and: binary<'i32', 'i32'>('i32', [0x71]),
@@ -180,9 +182,10 @@ export const i32x4 = {
   const: (value: number): V128 => v128.words(value, value, value, value),
   splat: unary<'i32', 'v128'>('v128', simd(17)),
   equal: vectorBinary(55),
-  greaterThan: vectorBinary(59),
-  greaterEqual: vectorBinary(63),
   lessThan: vectorBinary(57),
+  greaterThan: vectorBinary(59),
+  lessEqual: vectorBinary(61),
+  greaterEqual: vectorBinary(63),
   abs: vectorUnary(160),
   neg: vectorUnary(161),
   shiftLeft: shift(171),
@@ -194,6 +197,32 @@ export const i32x4 = {
   min: vectorBinary(182),
   max: vectorBinary(184),
   truncateF32: vectorUnary(248),
+  /** Two lanes, then zeros. */
+  truncateF64: vectorUnary(252),
+  replaceLane: (vector: V128, index: number, value: I32): V128 =>
+    expression('v128', vector.code, value.code, simd(28), [index]),
+};
+
+/** Two lanes of 64 bits. */
+export const f64x2 = {
+  const: (value: number): V128 => {
+    const bytes = float64(value);
+    return expression('v128', simd(12), bytes, bytes);
+  },
+  /** The first two lanes of 32 bits. */
+  promoteLow: vectorUnary(95),
+  /** Two lanes of 32 bits, then zeros. */
+  demote: vectorUnary(94),
+  nearest: vectorUnary(148),
+  add: vectorBinary(240),
+  sub: vectorBinary(241),
+  mul: vectorBinary(242),
+  div: vectorBinary(243),
+  /** b < a ? b : a and a < b ? b : a: NaN in a stays. */
+  pseudoMin: vectorBinary(246),
+  pseudoMax: vectorBinary(247),
+  /** The first two lanes of integers. */
+  fromLowI32: vectorUnary(254),
 };
 
 const store =

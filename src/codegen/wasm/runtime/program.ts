@@ -1,5 +1,6 @@
 // A program on a machine: numbers in, numbers out, as many samples at a time as the module was made for.
 import type { Machine, MachineLayout } from './machine.js';
+import { type PanelShape, writePanels } from './panels.js';
 
 export type Dtype = 'f32' | 'i32' | 'bool';
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -21,6 +22,8 @@ export interface WeightPlace {
   /** Elements. */
   readonly size: number;
   readonly address: number;
+  /** Of a matrix that lies in panels in memory; on file it is row-major. */
+  readonly panels?: PanelShape;
 }
 
 export interface ProgramLayout extends MachineLayout {
@@ -65,6 +68,16 @@ export function writeNumbers(
   if (dtype === 'bool') {
     for (let index = 0; index < words.length; index++) words[index] = data[index] ? -1 : 0;
   } else words.set(data);
+}
+
+/** Writes a weight, or a part of one, where the program has it: bytes of the file from `offset` on. */
+export function writeWeight(machine: Machine, place: WeightPlace, part: Uint8Array, offset: number): void {
+  const { address, dtype, panels, size } = place;
+  if (panels !== undefined) {
+    writePanels(new Uint8Array(machine.buffer, address, 4 * size), part, offset, panels);
+  } else if (dtype === 'bool') {
+    writeNumbers(machine, { address: address + 4 * offset, dtype }, part);
+  } else new Uint8Array(machine.buffer, address + offset, part.length).set(part);
 }
 
 /** Numbers by name. */

@@ -1,7 +1,7 @@
 // Weights from a safetensors file, piece by piece into the memory of a machine: they never exist twice.
 import { ExplainerError } from './error.js';
 import type { Machine } from './machine.js';
-import type { Dtype, WeightPlace } from './program.js';
+import { type Dtype, type WeightPlace, writeWeight } from './program.js';
 
 interface Entry {
   readonly dtype: string;
@@ -80,16 +80,6 @@ async function readHeader(stream: ByteStream): Promise<Map<string, Entry>> {
   }
 }
 
-/** A part of a weight, to where it belongs: truth, a byte on file, is a word in memory. */
-function place(machine: Machine, { address, dtype }: WeightPlace, part: Uint8Array, offset: number): void {
-  if (dtype !== 'bool') {
-    new Uint8Array(machine.buffer, address + offset, part.length).set(part);
-    return;
-  }
-  const words = new Int32Array(machine.buffer, address + 4 * offset, part.length);
-  for (let index = 0; index < part.length; index++) words[index] = part[index] === 0 ? 0 : -1;
-}
-
 /** The entry of every weight. @throws ExplainerError RELC1009 where the file holds other weights */
 function expectWeights(entries: ReadonlyMap<string, Entry>, weights: readonly WeightPlace[]): void {
   for (const { key, dtype, size } of weights) {
@@ -139,7 +129,7 @@ async function readFrom(
     const places = weights.filter((weight) => weight.key === key);
     await stream.take(begin - position, () => {});
     await stream.take(end - begin, (part, offset) => {
-      for (const weight of places) place(machine, weight, part, offset);
+      for (const weight of places) writeWeight(machine, weight, part, offset);
     });
     position = end;
   }

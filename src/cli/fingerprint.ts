@@ -1,0 +1,34 @@
+// The fingerprint of a run over many inputs: equal where the same model is asked the same.
+import { createHash, type Hash } from 'node:crypto';
+import { toolVersion } from '../api/version.js';
+import type { Weights } from '../ir/tensor.js';
+import type { Prepared } from './prepare.js';
+
+/** Two hashes, so that a message can say which of both differs. */
+export interface Fingerprint {
+  readonly model: string;
+  readonly request: string;
+}
+
+function addWeights(hash: Hash, weights: Weights): void {
+  for (const [key, { dtype, shape, data }] of weights) {
+    hash.update(JSON.stringify([key, dtype, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+}
+
+/**
+ * The compiled program says all of what is explained: model, rules with their parameters and graphs, values, seed. What
+ * is asked of it, and how inputs enter and are called, stands beside.
+ */
+export function fingerprintOf(prepared: Prepared): Fingerprint {
+  const { explainer, requests, method, count, pixels, labels } = prepared;
+  const { stages, compiled } = explainer;
+  const model = createHash('sha256').update(stages.get('canonicalize')!.print());
+  addWeights(model, compiled.weights);
+  const request = createHash('sha256').update(stages.get('relevance')!.print());
+  addWeights(request, compiled.program.weights);
+  const names = [explainer.rules, toolVersion()];
+  request.update(JSON.stringify({ requests, method, count, pixels, labels, names }));
+  return { model: model.digest('hex'), request: request.digest('hex') };
+}
