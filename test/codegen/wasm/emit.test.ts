@@ -290,7 +290,16 @@ describe('batches of a module', () => {
     const { relevance } = await explainer.explain(pixels(4));
     expect(relevance).toEqual((await usual.explainer.explain(pixels(4))).relevance);
     await expect(explainer.explain(pixels(3))).rejects.toThrow(
-      /^RELC4002: the input holds 3 samples, expected a multiple of 2\n/,
+      /^RELC4002: the input holds 3 samples, expected a multiple of 2\n.*--batch/,
+    );
+  });
+
+  it('are of one size where the rules mix their samples', async () => {
+    const mixing = await both({ rules: 'chefer-original' }, { batch: 2 });
+    const explainer = await loaded(mixing);
+    expect(await explainer.explain(pixels(2))).toEqual(await mixing.explainer.explain(pixels(2)));
+    await expect(explainer.explain(pixels(4))).rejects.toThrow(
+      /^RELC4002: the input holds 4 samples, expected exactly 2, which the explainer mixes\n.*--batch/,
     );
   });
 

@@ -147,9 +147,13 @@ describe('threads that fail', () => {
   });
 
   /** A module whose main thread waits for a chunk, and whose helping threads do as they are told. */
-  async function machineOf(work: (f: FunctionBuilder) => void): Promise<Machine> {
+  async function machineOf(
+    work: (f: FunctionBuilder) => void,
+    wait = (f: FunctionBuilder) =>
+      f.repeat(() => i32.lessThan(i32.atomicLoad(i32.const(0), control.done), i32.const(1))),
+  ): Promise<Machine> {
     const run = new FunctionBuilder(['i32', 'i32']);
-    run.repeat(() => i32.lessThan(i32.atomicLoad(i32.const(0), control.done), i32.const(1)));
+    wait(run);
     const helper = new FunctionBuilder([]);
     work(helper);
     const module = encodeModule({
@@ -174,6 +178,15 @@ describe('threads that fail', () => {
     const machine = await machineOf((f) => f.emit(unreachable));
     expect(() => machine.run()).toThrow('a thread of the explainer failed');
     expect(() => machine.run()).toThrow('a thread of the explainer failed');
+    machine.dispose();
+  });
+
+  it('on the main thread, too', async () => {
+    const machine = await machineOf(
+      () => {},
+      (f) => f.emit(unreachable),
+    );
+    for (let turn = 0; turn < 2; turn++) expect(() => machine.run()).toThrow(WebAssembly.RuntimeError);
     machine.dispose();
   });
 
