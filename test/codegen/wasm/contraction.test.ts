@@ -1,8 +1,10 @@
 // Products of matrices on the WebAssembly target: random einsums and convolutions of every layout and geometry.
 import { describe, expect, it } from 'vitest';
 import type { Name } from '../../../src/ir/graph.js';
+import { parse } from '../../../src/ir/parse.js';
+import { dataFor, dialect } from '../support.js';
 import { type Draft, expectRight, extents, forPrograms, type RandomProgram } from './random-program.js';
-import { kernelsOf } from './support.js';
+import { expectAgreement, kernelsOf, runOnWasm } from './support.js';
 
 /** Multiply-adds that the evaluator may be asked for. */
 const mostWork = 40_000;
@@ -146,4 +148,26 @@ describe('random', () => {
     expect(kinds.contraction).toBeGreaterThan(numRuns / 8);
     if (make !== tallProduct) expect(kinds.loops).toBeGreaterThan(numRuns / 8);
   });
+});
+
+it('returns a weight as it was given, which products read in panels otherwise', () => {
+  const drawn = (output: string) => ({
+    graph: parse(
+      `graph @panels {
+        %x = input() : f32[6,8]
+        %w = param() {key="w"} : f32[8,32]
+        %y = einsum(%x, %w) {eq="bi,ij->bj"} : f32[6,32]
+        return ${output}
+      }`,
+      dialect,
+    ),
+    drawnAs: new Map(),
+  });
+  const inPanels = (output: string) => {
+    const { graph } = drawn(output);
+    const { inputs, weights } = dataFor(drawn(output));
+    expectAgreement(graph, inputs, weights, runOnWasm(graph, inputs, weights));
+    return kernelsOf({ graph, weights }).buffers.get('w')!.inPanels;
+  };
+  expect([inPanels('%y'), inPanels('%y, %w')]).toEqual([true, undefined]);
 });
