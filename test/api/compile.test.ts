@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/api/compile.js';
+import { executionTargets } from '../../src/api/engine.js';
 import type { Explainer } from '../../src/api/explainer.js';
 import { dialect, stageNames } from '../../src/api/pipeline.js';
 import { evaluate } from '../../src/ir/evaluate.js';
@@ -148,6 +149,13 @@ describe('compile refuses', () => {
     await expect(compile(denseNet, { ...options(), seed })).rejects.toThrow(
       /RELC3004: .*'logits'\n.*logit, one/,
     );
+  });
+
+  it.each([0, -2, 1.5, Number.NaN])('threads: %s, on any target', async (threads) => {
+    for (const target of executionTargets) {
+      const failure = compile(denseNet, { input: [null, 4], params: denseParams(), target, threads });
+      await expect(failure).rejects.toThrow(`RELC4010: threads is ${threads}, expected an integer from 1 on`);
+    }
   });
 
   it('what is no model, and a function without its input', async () => {

@@ -25,13 +25,13 @@ function compiled(fn: ScalarFunction, dtype: 'f32' | 'i32', count: number) {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const apply = instance.exports.apply as (result: number, x: number, y: number, end: number) => void;
   return (...args: readonly Words[]): Words => {
+    const buffer = memory.buffer as ArrayBuffer;
     const View = dtype === 'f32' ? Float32Array : Int32Array;
     const { length } = args[0]!;
     const padded = Math.ceil(length / 4) * 16;
-    for (const [index, words] of args.entries())
-      new View(memory.buffer as ArrayBuffer, (index + 1) * padded, length).set(words);
+    for (const [index, words] of args.entries()) new View(buffer, (index + 1) * padded, length).set(words);
     apply(0, padded, 2 * padded, padded);
-    return new View(memory.buffer as ArrayBuffer, 0, length).slice();
+    return new View(buffer, 0, length).slice();
   };
 }
 

@@ -37,3 +37,18 @@ export function convolutions(size: number, channels: number): Program {
   ]);
   return { graph, weights };
 }
+
+/** One short step that has several chunks, and one that has one. */
+export function waves(): Program {
+  const graph = parse(
+    `graph @waves {
+  %x = input() : f32[N,65536]
+  %z = relu(%x) : f32[N,65536]
+  %rows = reshape(%z) : f32[N,1024,64]
+  %s = sum(%rows) {axes=[1]} : f32[N,64]
+  return z=%z, sums=%s
+}`,
+    dialect,
+  );
+  return { graph, weights: new Map() };
+}

@@ -118,10 +118,10 @@ function byName(names: readonly string[], input: unknown): Readonly<Record<strin
 /** @throws ExplainerError RELC4002 where a run cannot take so many samples */
 function expectBatch({ batch, mixes }: ExplainerLayout, samples: number): void {
   if (mixes ? samples === batch : samples % batch === 0) return;
-  const wanted = mixes ? `exactly ${batch}, which the model mixes` : `a multiple of ${batch}`;
+  const wanted = mixes ? `exactly ${batch}, which the explainer mixes` : `a multiple of ${batch}`;
   throw wrongInput(
     `the input holds ${samples} samples, expected ${wanted}`,
-    'write the explainer with another --batch',
+    'write the explainer for other batches: relc compile --batch',
   );
 }
 

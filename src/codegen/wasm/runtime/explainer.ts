@@ -25,6 +25,8 @@ export interface Manifest {
   readonly rules: string;
   /** What relevance starts as. */
   readonly seed: string;
+  /** The smallest and the largest value of the input, or lists with one number a channel, where it was stated. */
+  readonly range?: readonly [number | readonly number[], number | readonly number[]];
   /** Shapes of the inputs, batch first. */
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   /** SHA-256 of the weights, and the version of the tool that wrote the explainer. */
