@@ -22,7 +22,7 @@ export interface RandomProgram {
 }
 
 /** Extents around the sizes of tiles and panels, and primes. */
-export const extents = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 19, 31, 32, 33] as const;
+export const extents = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 16, 19, 31, 32, 33, 48] as const;
 
 /** Quarters in [−2, 2]; small integers; coins. */
 function gridded(shape: readonly number[], dtype: Dtype, seed: number): TensorData {
