@@ -37,7 +37,10 @@ export interface ExplanationOptions {
 }
 
 export interface CompileOptions extends TraceOptions, ExplanationOptions {
-  /** Where the explainer runs in process: `tfjs` (the default), on the tfjs backend that is current at each explanation. */
+  /**
+   * Where the explainer runs in process: `wasm` (the default), as a WebAssembly module of its own; or `tfjs`, on the tfjs
+   * backend that is current at each explanation.
+   */
   readonly target?: ExecutionTarget;
   /**
    * Threads that the target `wasm` runs on, from 1 on. Defaults to one a processor, up to 8, and never more than a
@@ -82,7 +85,7 @@ function expectThreads(threads: number | undefined): number | undefined {
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
-  const makeEngine = engineFactory(options.target ?? 'tfjs');
+  const makeEngine = engineFactory(options.target ?? 'wasm');
   const engineOptions = stated({ threads: expectThreads(options.threads) });
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });

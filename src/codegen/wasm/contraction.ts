@@ -14,9 +14,11 @@ import { vectorsOf } from './scalars.js';
 
 /** Columns of a full panel. */
 const panelColumns = 16;
-/** Rows that make packing a panel again for another thread cheap, and chunks worth having. */
-const fewestRowsOfChunk = 512;
+/** Rows that make a chunk of their own worth it, also where it packs panels again; and chunks worth having. */
+const fewestRowsOfChunk = { ready: 128, packing: 256 };
 const wantedChunks = 16;
+/** Rows from which on there are chunks enough where rows run outside. */
+const manyRows = 512;
 /** Bytes of all panels together up to which rows run outside of panels: they stay in the cache near the core. */
 const nearBytes = 1 << 18;
 /** Rows that run over all panels before the next ones do. */
@@ -88,12 +90,14 @@ class ContractionCode {
     const still = { extent: 1, strides: loops[0]?.strides.map(() => 0) ?? full.strides.map(() => 0) };
     this.terms = loopsOf(k, [a], column);
     const columns = product(extentsOf(this.panels)) * panelColumns + this.tail;
-    this.rowsOutside = this.panelCount > 1 && 4 * this.depth * columns <= nearBytes;
+    const isNear = bytesOf(this.depth * columns) <= nearBytes;
+    this.rowsOutside = this.panelCount > 1 && product(m) >= manyRows && isNear;
     this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
     if (this.rows.length === 0) this.rows = [still];
     const parts = product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
     const { extent } = this.rows[0]!;
-    const most = Math.max(1, Math.floor(product(m) / fewestRowsOfChunk));
+    const fewest = this.isReady ? fewestRowsOfChunk.ready : fewestRowsOfChunk.packing;
+    const most = Math.max(1, Math.floor(product(m) / fewest));
     const splits = Math.min(extent, most, Math.max(1, Math.ceil(wantedChunks / parts)));
     this.rowsOfSplit = Math.ceil(extent / splits);
     this.splits = Math.ceil(extent / this.rowsOfSplit);

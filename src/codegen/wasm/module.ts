@@ -86,7 +86,9 @@ function runFunction(chunkIndex: number, takeIndex: number): FunctionCode {
   const [first, end] = f.parameters as [Local<'i32'>, Local<'i32'>];
   f.loop({ from: first, until: end }, (step) => {
     const chunks = f.hold(chunksOf(step));
-    const alone = i32.or(i32.eq(chunks, i32.const(1)), i32.eqz(workersGlobal));
+    // The number of a chunk has 16 bits of the state: a step of more is computed by one thread
+    const isUndivided = i32.or(i32.eq(chunks, i32.const(1)), i32.greaterThan(chunks, i32.const(0xffff)));
+    const alone = i32.or(isUndivided, i32.eqz(workersGlobal));
     f.when(
       alone,
       () => f.loop({ from: i32.const(0), until: chunks }, (chunk) => f.call(chunkIndex, [step, chunk])),

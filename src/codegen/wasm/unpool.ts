@@ -184,7 +184,10 @@ class UnpoolCode {
     f.set(winner, v128.select(place, winner, wins));
   }
 
-  /** Taps of a window that lies inside of the picture, one after another. */
+  /**
+   * Taps of a window that lies inside of the picture: the maximum, then from the last to the first which tap it is. A NaN
+   * that stands first is equal to none, which leaves the first.
+   */
   private namedWinner(source: Local<'i32'>): V128 {
     const { f } = this;
     const offsets = this.axes.reduce<number[]>(
@@ -193,10 +196,14 @@ class UnpoolCode {
       [0],
     );
     const best = f.hold(v128.load(source));
+    for (const offset of offsets.slice(1)) f.set(best, f32x4.pseudoMax(best, v128.load(source, offset)));
     const winner = f.hold(i32x4.const(0));
-    for (const offset of offsets.slice(1)) {
-      f.scoped(() => this.challenge(best, winner, v128.load(source, offset), i32x4.const(offset)));
+    for (const offset of offsets.slice(1).reverse()) {
+      const wins = f32x4.equal(v128.load(source, offset), best);
+      f.set(winner, v128.select(i32x4.const(offset), winner, wins));
     }
+    const first = f32x4.equal(v128.load(source), best);
+    f.set(winner, v128.andNot(winner, first));
     return i32x4.add(winner, i32x4.splat(source));
   }
 
@@ -254,7 +261,9 @@ export function unpoolCode(
   addresses: Addresses,
 ): number {
   const [samples, rows, ...rest] = kernel.shapes[0] as [number, number, ...number[]];
-  const division = divide(rows, 2 * samples * product(rest));
+  // Chunks compute the windows between them twice: rows enough make that few
+  const [{ window, step }] = axesOf(kernel) as [Axis, ...Axis[]];
+  const division = divide(rows, 2 * samples * product(rest), step < window ? 2 * window : step);
   new UnpoolCode(kernel, f, division).generate(chunk, addresses);
   return division.chunks;
 }

@@ -1,6 +1,6 @@
 // Copying and filling words of memory that lie side by side.
 import type { FunctionBuilder } from './encoder/function.js';
-import { f32, type I32, i32, i32x4, statement, v128 } from './encoder/instructions.js';
+import { type F32, f32, type I32, i32, i32x4, statement, v128 } from './encoder/instructions.js';
 import { writeLanes } from './lanes.js';
 import { advanced, bytesOf, nest, type Pointer } from './nest.js';
 
@@ -66,10 +66,6 @@ export function fillWords(f: FunctionBuilder, target: Pointer, word: number, cou
 }
 
 /** *address += value. */
-export function addFloat(
-  f: FunctionBuilder,
-  { base, bytes }: Pointer,
-  value: ReturnType<typeof f32.const>,
-): void {
+export function addFloat(f: FunctionBuilder, { base, bytes }: Pointer, value: F32): void {
   f.emit(statement.storeF32(base, f32.add(f32.load(base, bytes), value), bytes));
 }

@@ -148,6 +148,12 @@ const relevance = [
     'accumulate(%r, %s, %t) : f32[N,3]',
   ),
   opCase('batch total', x('f32[N,3]'), 'batch_total(%x) : f32[N,3]'),
+  opCase(
+    'batch total of a constant',
+    { ...x('f32[N,3]'), c: 'constant() {value=2} : f32[N,3]' },
+    '%t = batch_total(%c) : f32[N,3]',
+    'mul(%x, %t) : f32[N,3]',
+  ),
   opCase('accumulate of one', { r: 'in f32[N,3]' }, '%s = exp(%r) : f32[N,3]', 'accumulate(%s) : f32[N,3]'),
   opCase(
     'accumulate with a constant',

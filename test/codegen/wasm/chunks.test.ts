@@ -1,4 +1,5 @@
 // Division between threads: chunks cover everything, each on its own, and no bit depends on their order.
+import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { dataFor, graphOf, type Sources } from '../support.js';
 import { expectAgreement, expectSameBits, Loaded } from './support.js';
@@ -75,4 +76,34 @@ it.each(cases)('$what', ({ sources, lines }) => {
   expectAgreement(drawn.graph, inputs, weights, outputs);
   loaded.spoil();
   expectSameBits(loaded.runBackwards(inputs), outputs);
+});
+
+/** Runs a module that believes to have help in a thread of its own: if it waits for ever, only the thread does. */
+const helper = `
+const { parentPort, workerData: { module, memory, scratch, end } } = require('node:worker_threads');
+const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+exports.scratch.value = scratch;
+exports.workers.value = 1;
+exports.run(0, end);
+parentPort.postMessage('done');
+`;
+
+it('of more chunks than a state can count are computed by one thread', async () => {
+  const drawn = graphOf(
+    { x: 'in f32[65540,4,4]', y: 'in f32[65540,4,4]' },
+    '%z = einsum(%x, %y) {eq="bti,bij->btj"} : f32[65540,4,4]',
+  );
+  const loaded = new Loaded({ graph: drawn.graph, weights: new Map() }, 1);
+  expect(loaded.mostChunks).toBeGreaterThan(0xffff);
+  const { wasm } = loaded;
+  const memory = new WebAssembly.Memory({ initial: wasm.pages, maximum: wasm.pages, shared: true });
+  const module = new WebAssembly.Module(wasm.bytes);
+  const workerData = { module, memory, scratch: wasm.scratch.address, end: wasm.steps.end };
+  const worker = new Worker(helper, { eval: true, workerData });
+  const message = await new Promise((resolve, reject) => {
+    worker.once('message', resolve).once('error', reject);
+    setTimeout(() => resolve('waits'), 20_000).unref();
+  });
+  await worker.terminate();
+  expect(message).toBe('done');
 });

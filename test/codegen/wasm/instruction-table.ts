@@ -96,7 +96,7 @@ const integerLanes: readonly Line[] = [
   ['splat', 'i', 'i32x4.splat'],
   ['replaceLane', 'v#i', 'i32x4.replace_lane 1', 1],
   ...same('i32x4', 'vv', {
-    ...{ equal: 'eq', lessThan: 'lt_s', greaterThan: 'gt_s', greaterEqual: 'ge_s' },
+    ...{ equal: 'eq', lessThan: 'lt_s', lessEqual: 'le_s', greaterThan: 'gt_s', greaterEqual: 'ge_s' },
     ...{ add: 'add', sub: 'sub', mul: 'mul', min: 'min_s', max: 'max_s' },
   }),
   ...same('i32x4', 'vi', { shiftLeft: 'shl', shiftRight: 'shr_s', shiftRightUnsigned: 'shr_u' }),

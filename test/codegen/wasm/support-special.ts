@@ -1,7 +1,7 @@
 // Runs graphs as WebAssembly beside the evaluator.
 import { fuse } from '../../../src/codegen/kernels/fuse.js';
 import { lowerForKernels } from '../../../src/codegen/kernels/lower.js';
-import { planKernels } from '../../../src/codegen/kernels/plan.js';
+import { byteSize, planKernels } from '../../../src/codegen/kernels/plan.js';
 import { control } from '../../../src/codegen/wasm/layout.js';
 import { wasmProgram } from '../../../src/codegen/wasm/module.js';
 import { forward } from '../../../src/ir/forward.js';
@@ -9,6 +9,7 @@ import type { Graph, Name } from '../../../src/ir/graph.js';
 import { runPasses } from '../../../src/ir/passes/pass.js';
 import { allocate, type NumberArray, type TensorData, type Weights } from '../../../src/ir/tensor.js';
 import { bindShape, type Dtype } from '../../../src/ir/type.js';
+import { panelsOf } from './support.js';
 
 /** Outputs of a graph computed by its module, and the word that says whether an index pointed outside. */
 export interface WasmRun {
@@ -50,9 +51,16 @@ export function runOnWasm(
     words.set(dtype === 'bool' ? Int32Array.from(data, (value) => -value) : data);
   };
   for (const name of program.plan.placements.keys()) dirty(memory.buffer, program, name);
-  for (const [name, key] of program.plan.program.weights) put(name, lowered.weights.get(key)!);
+  for (const [name, key] of program.plan.program.weights) {
+    const weight = lowered.weights.get(key)!;
+    const { inPanels } = program.plan.program.buffers.get(name)!;
+    put(name, inPanels ? { ...weight, data: panelsOf(weight) } : weight);
+  }
   for (const [name, data] of Object.entries(inputs)) put(name, data);
+  const behind = () => wordsBehind(memory.buffer, program);
+  const before = behind();
   exports.run(0, program.steps.end);
+  if (before.join() !== behind().join()) throw new Error('a kernel wrote behind the end of its result');
   const outputs = Object.entries(graph.outputs).map(([key, name]): [string, TensorData] => {
     const { dtype, shape } = graph.nodes.get(name)!.type;
     const result = allocate(dtype, bindShape(shape, batch), 'f32');
@@ -71,4 +79,13 @@ function dirty(buffer: ArrayBufferLike, program: ReturnType<typeof wasmProgram>,
   if (program.plan.program.buffers.get(name)!.origin !== 'kernel') return;
   const { bytes } = program.plan.placements.get(name)!;
   new Int32Array(buffer, program.addressOf(name), bytes / 4).fill(0x40490fdb);
+}
+
+/** The words between the ends of outputs and what lies next. */
+function wordsBehind(buffer: ArrayBufferLike, { plan, addressOf }: ReturnType<typeof wasmProgram>): number[] {
+  return Object.values(plan.program.outputs).flatMap((name) => {
+    const size = byteSize(plan.program.buffers.get(name)!);
+    const { bytes } = plan.placements.get(name)!;
+    return [...new Int32Array(buffer, addressOf(name) + size, (bytes - size) / 4)];
+  });
 }

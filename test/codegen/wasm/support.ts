@@ -37,6 +37,16 @@ export function kernelsOf(program: Program, batch = 1): KernelProgram {
 /** Kernels of a run as `kind name`. */
 export const namesOf = (kernels: readonly Kernel[]) => kernels.map(({ kind, name }) => `${kind} ${name}`);
 
+/** A matrix as panels have it, [columns / 16][rows][16]. */
+export function panelsOf({ data, shape }: TensorData): Float32Array {
+  const columns = shape.at(-1)!;
+  const rows = data.length / columns;
+  return Float32Array.from({ length: data.length }, (_, index) => {
+    const [panel, inPanel] = [Math.floor(index / (16 * rows)), index % (16 * rows)];
+    return data[Math.floor(inPanel / 16) * columns + 16 * panel + (inPanel % 16)]!;
+  });
+}
+
 /** A program in memory of its own. */
 export class Loaded {
   readonly wasm: WasmProgram;
@@ -59,7 +69,7 @@ export class Loaded {
     this.exports = exports as unknown as Exports;
     this.exports.scratch.value = this.wasm.scratch.address;
     for (const [name, key] of this.wasm.plan.program.weights)
-      this.write(name, this.lowered.weights.get(key)!);
+      this.writeWeight(name, this.lowered.weights.get(key)!);
     this.exports.run(0, this.wasm.steps.run);
   }
 
@@ -110,6 +120,12 @@ export class Loaded {
   private write(name: Name, { data, dtype }: TensorData): void {
     const values = dtype === 'bool' ? Array.from(data, (value) => (value === 0 ? 0 : -1)) : data;
     this.words(name, data.length, dtype).set(values);
+  }
+
+  private writeWeight(name: Name, weight: TensorData): void {
+    const { inPanels } = this.wasm.plan.program.buffers.get(name)!;
+    const laidOut = inPanels ? { ...weight, data: panelsOf(weight) } : weight;
+    this.write(name, laidOut);
   }
 
   private writeAll(inputs: Inputs): void {
