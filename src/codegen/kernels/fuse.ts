@@ -188,7 +188,7 @@ class Fuser {
     const [x] = node.args as [Name];
     const shape = concreteShape(node.type);
     const axes = shape.map((_, axis) => axis);
-    const group = new Group([], this.phaseOf(node.name), {
+    const group = new Group([], this.values.phaseOf(node.name), {
       nests: [reductionNest(shape, axes)],
       operator: 'sum',
       left: this.ownOf(x),
