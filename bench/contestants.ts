@@ -1,6 +1,9 @@
 // Contestants: what is timed side by side. A target of relc that is to be measured is added to `targets`.
 import * as tf from '@tensorflow/tfjs';
+import { wasmEngine } from '../src/api/engines/wasm.js';
+import { canonical } from '../src/api/pipeline.js';
 import { compile, type Explainer, type Program } from '../src/index.js';
+import { tensor } from '../src/ir/tensor.js';
 import { type Costs, costsOf } from '../src/rules/costs.js';
 import type { Prepared } from './eager/careful-vgg.js';
 import type { Subject } from './networks/network.js';
@@ -19,6 +22,7 @@ export interface Contestant {
 /** A contestant that was compiled by relc. */
 export interface Compiled extends Contestant {
   readonly costs: Costs;
+  readonly explainer: Explainer;
 }
 
 /** What there is to compile: a network on the current backend, and its traced program. */
@@ -56,15 +60,40 @@ const predict = async ({ predict, input }: Subject): Promise<void> => {
   await taken(predict(input));
 };
 
+/** Modules of relc's own. The model alone is a module too. */
+const wasm: Target = {
+  name: 'relc',
+  ownMemory: true,
+  async compile({ subject, program, rules, threads }) {
+    const explainer = await compile(program, { rules, range, threads, target: 'wasm' });
+    const alone = await wasmEngine(canonical(program).program, { threads });
+    const [input] = explainer.inputs;
+    const numbers = await subject.input.data<'float32'>();
+    const feed = { [input!.name]: tensor(subject.input.shape, numbers) };
+    return {
+      name: wasm.name,
+      costs: explainerCosts(explainer),
+      explainer,
+      forward: async () => void (await alone.run(feed, [{}])),
+      explain: async () => (await explainer.explain(numbers)).relevance.data,
+      dispose: () => {
+        explainer.dispose();
+        alone.dispose();
+      },
+    };
+  },
+};
+
 /** The others' relevance is compared with that of this one. */
 export const tfjs: Target = {
   name: 'relc on tfjs',
   ownMemory: false,
   async compile({ subject, program, rules }) {
-    const explainer = await compile(program, { rules, range });
+    const explainer = await compile(program, { rules, range, target: 'tfjs' });
     return {
       name: tfjs.name,
       costs: explainerCosts(explainer),
+      explainer,
       forward: () => predict(subject),
       explain: async () => (await explainer.explain(subject.input)).relevance.data,
       dispose: () => explainer.dispose(),
@@ -73,7 +102,7 @@ export const tfjs: Target = {
 };
 
 /** Targets of relc, the one to compare others with first. */
-export const targets: readonly Target[] = [tfjs];
+export const targets: readonly Target[] = [wasm, tfjs];
 
 /** Relevance propagation written by hand, on the model as tfjs runs it. */
 export function eager(name: string, subject: Subject, prepared: Prepared): Contestant {

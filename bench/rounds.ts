@@ -1,9 +1,11 @@
 // One network on one number of threads: its presets on every target of relc, then those that are compared with them.
 import { type Program, trace } from '../src/index.js';
 import { type Compiled, type Contestant, gradient, type Target, targets, tfjs } from './contestants.js';
+import { type EmittedMeasured, measureEmitted } from './emitted.js';
 import type { Network } from './line-up.js';
 import { interleaved, largestDifference, median, medianRatio, type Times, timed } from './measure.js';
 import type { Subject } from './networks/network.js';
+import { peakAction, peakWork } from './peak.js';
 import { startTfjs } from './tfjs-threads.js';
 
 export interface Setting {
@@ -34,6 +36,8 @@ export interface PresetMeasured extends Measured {
   /** 10⁹ operations a second, two for each multiply–add. */
   readonly forwardRate: number;
   readonly explainRate: number;
+  /** The explanation's rate as a share of the peak of 128-bit lanes in the same round, times the threads. */
+  readonly ofPeak: number;
   /** Multiply–adds of the program in units of the forward, and the fewest that its rules need. */
   readonly work: number;
   readonly floor: number | undefined;
@@ -51,12 +55,20 @@ export interface Failure {
   readonly message: string;
 }
 
+/** What an explainer takes as files. */
+export interface MemoryMeasured extends EmittedMeasured {
+  readonly network: string;
+  readonly rules: string;
+}
+
 export interface Results {
+  readonly memory: MemoryMeasured[];
   readonly presets: PresetMeasured[];
   readonly compared: Measured[];
   readonly failures: Failure[];
 }
 
+const peakName = 'peak';
 const forwardOf = (name: string) => `${name} forward`;
 
 /** Every contestant's forward and explanation in turn, after a first forward that nobody times. */
@@ -66,7 +78,10 @@ async function race(contestants: readonly Contestant[], setting: Setting): Promi
     { name: forwardOf(name), run: forward },
     { name, run: explain },
   ]);
-  return interleaved(actions, setting.rounds, (round) => setting.say(`round ${round} of ${setting.rounds}`));
+  const peak = { name: peakName, run: await peakAction() };
+  return interleaved([peak, ...actions], setting.rounds, (round) =>
+    setting.say(`round ${round} of ${setting.rounds}`),
+  );
 }
 
 interface Ready<Kind extends Contestant> {
@@ -161,14 +176,22 @@ async function measurePreset(
   for (const entry of entries) {
     const { forward, total, floor } = entry.contestant.costs;
     const row = measured(times, entry, leader, reference);
+    const peaks = medianRatio(times, peakName, row.name) / peakWork;
     results.presets.push({
       ...{ network: network.key, threads, rules, ...row },
       forwardRate: (2 * forward) / row.forward / 1e6,
       explainRate: (2 * total) / row.explain / 1e6,
+      ofPeak: (peaks * 2 * total) / 1e9 / threads,
       work: total / forward,
       floor: floor === undefined ? undefined : floor / forward,
       ...{ trace: built.trace, compile: entry.compile, first: entry.first },
     });
+    if (rules === network.compared && threads === 1 && entry === leader) {
+      say(`${network.key}, ${rules} as files`);
+      const size = built.subject.input.size;
+      const files = await measureEmitted(entry.contestant.explainer, size);
+      results.memory.push({ network: network.key, rules, ...files });
+    }
     entry.contestant.dispose();
   }
   return reference;

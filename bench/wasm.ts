@@ -29,14 +29,38 @@ function presetTable(title: string, rows: readonly PresetMeasured[]): Table {
   return {
     title,
     head: [
-      ...['rules', 'on', 'threads', 'forward ms', 'GFLOP/s', 'explain ms', 'GFLOP/s', '× forward'],
-      ...['work ×', 'floor ×', 'trace ms', 'compile ms', 'first ms', 'difference'],
+      ...['rules', 'on', 'threads', 'forward ms', 'GFLOP/s', 'explain ms', 'GFLOP/s', 'of peak'],
+      ...['× forward', 'work ×', 'floor ×', 'trace ms', 'compile ms', 'first ms', 'difference'],
     ],
     rows: rows.map((row) => [
       ...[row.rules, row.name, String(row.threads), number(row.forward), number(row.forwardRate)],
-      ...[number(row.explain), number(row.explainRate), number(row.multiple), number(row.work)],
+      ...[number(row.explain), number(row.explainRate), percent(row.ofPeak), number(row.multiple)],
+      number(row.work),
       ...[number(row.floor), number(row.trace), number(row.compile), number(row.first)],
       row.difference.toExponential(1),
+    ]),
+  };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+const megabytes = (bytes: number) => number(bytes / 1e6);
+
+/** What the process takes beside weights and 1.2 arenas is the engine's own. */
+function memoryTable({ memory }: Results): Table {
+  return {
+    title: 'Explainers as files, run once on one thread in a fresh process, MB',
+    head: [
+      'network',
+      'rules',
+      'module',
+      'weights',
+      'arena',
+      'resident at most',
+      'beside weights and 1.2 arenas',
+    ],
+    rows: memory.map(({ network, rules, moduleBytes, weightBytes, arenaBytes, realBytes }) => [
+      ...[network, rules, (moduleBytes / 1e6).toFixed(3), megabytes(weightBytes), megabytes(arenaBytes)],
+      ...[megabytes(realBytes), megabytes(realBytes - weightBytes - 1.2 * arenaBytes)],
     ]),
   };
 }
@@ -53,7 +77,8 @@ function comparedTable(title: string, rows: readonly Measured[]): Table {
   };
 }
 
-function tablesOf({ presets, compared, failures }: Results): Table[] {
+function tablesOf(results: Results): Table[] {
+  const { presets, compared, failures } = results;
   const tables = networks.flatMap(({ key, title, compared: rules }) => [
     presetTable(
       title,
@@ -71,7 +96,7 @@ function tablesOf({ presets, compared, failures }: Results): Table[] {
       ...[network, String(threads), name, message.replaceAll('\n', ' ')],
     ]),
   };
-  return [...tables, failed].filter(({ rows }) => rows.length > 0);
+  return [...tables, memoryTable(results), failed].filter(({ rows }) => rows.length > 0);
 }
 
 function chosenNetworks() {
@@ -86,7 +111,7 @@ function chosenNetworks() {
 }
 
 tf.enableProdMode();
-const results: Results = { presets: [], compared: [], failures: [] };
+const results: Results = { memory: [], presets: [], compared: [], failures: [] };
 for (const network of chosenNetworks()) {
   for (const threads of given.threads.split(',').map(Number)) {
     await measureNetwork({ network, threads, rounds: Number(given.rounds), say }, results);
