@@ -62,7 +62,7 @@ function sizeOfPicture(input: Node | undefined): Pick<Manifest, 'size'> {
 
 const hashOf = (weights: Uint8Array) => createHash('sha256').update(weights).digest('hex');
 
-function manifestOf(explainer: Explainer, weights: Uint8Array, told: Manifest | undefined): Manifest {
+function manifestOf(explainer: Explainer, model: string, told: Manifest | undefined): Manifest {
   return {
     ...sizeOfPicture(explainer.inputs[0]),
     ...told,
@@ -70,30 +70,35 @@ function manifestOf(explainer: Explainer, weights: Uint8Array, told: Manifest | 
     seed: explainer.seed,
     ...stated({ range: explainer.request.range }),
     inputs: Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape])),
-    model: hashOf(weights),
+    model,
     tool: toolVersion(),
   };
 }
 
 /** What the head of an emitted module says. */
-function headOf(explainer: Explainer, graph: string, weights: Uint8Array) {
+function headOf(explainer: Explainer, graph: string, model: string) {
   return {
     title: `Relevance of @${graph} by ${explainer.rules}, seed ${explainer.seed}: forward pass and relevance in one function.`,
-    details: [`Made by relc ${toolVersion()}; weights ${hashOf(weights).slice(0, 16)}.`, ...explainer.notes],
+    details: [`Made by relc ${toolVersion()}; weights ${model.slice(0, 16)}.`, ...explainer.notes],
   };
 }
+
+/** A comment of one line each. */
+const commented = (lines: readonly string[]) =>
+  lines.map((line) => `// ${line.replace(/\s+/g, ' ')}\n`).join('');
 
 async function asTypeScript(explainer: Explainer, { manifest }: EmitOptions): Promise<EmittedFiles> {
   const { graph, weights } = runPasses(explainer.compiled.program, tfjsPasses, dialect);
   const bytes = encodeSafetensors(weights);
+  const hash = hashOf(bytes);
   const files = await emitTypeScript(planFor(graph, dialect), {
-    ...headOf(explainer, graph.name, bytes),
+    ...headOf(explainer, graph.name, hash),
     parameters: seedParameters,
   });
   return {
     ...files,
     'weights.safetensors': bytes,
-    'relc.json': printManifest(manifestOf(explainer, bytes, manifest)),
+    'relc.json': printManifest(manifestOf(explainer, hash, manifest)),
   };
 }
 
@@ -104,7 +109,6 @@ async function asWasm(explainer: Explainer, { manifest, batch = 1 }: EmitOptions
   const program = runPasses(explainer.compiled.program, [lowerForKernels], dialect);
   const inputs = new Set(nodesWithOp(program.graph, 'input').map(({ name }) => name));
   const { files, weights } = await emitWasm(program, dialect, {
-    head: (bytes) => headOf(explainer, program.graph.name, bytes),
     batch,
     seed: explainer.seed,
     seedInputs: Object.fromEntries(
@@ -113,10 +117,13 @@ async function asWasm(explainer: Explainer, { manifest, batch = 1 }: EmitOptions
     classes: explainer.classes,
     ...stated({ range: explainer.boundsBy }),
   });
+  const hash = hashOf(weights);
+  const { title, details } = headOf(explainer, program.graph.name, hash);
   return {
     ...files,
+    'explainer.js': `${commented([title, ...details])}${files['explainer.js']}`,
     'weights.safetensors': weights,
-    'relc.json': printManifest(manifestOf(explainer, weights, manifest)),
+    'relc.json': printManifest(manifestOf(explainer, hash, manifest)),
   };
 }
 

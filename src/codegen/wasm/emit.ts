@@ -14,8 +14,6 @@ import { programLayout } from './program-layout.js';
 import type { ExplainerLayout } from './runtime/checks.js';
 
 export interface WasmEmitOptions {
-  /** What the loader's head says: model, rules, tool, and of the bytes of the weights. */
-  readonly head: (weights: Uint8Array) => { readonly title: string; readonly details: readonly string[] };
   /** Samples of a run. */
   readonly batch: number;
   /** What relevance starts as. */
@@ -33,12 +31,7 @@ export interface EmittedWasm {
   readonly weights: Uint8Array;
 }
 
-/** Text for one line of comment. */
-const inLine = (text: string) => text.replace(/\s+/g, ' ');
-
-/**
- * JSON with a line for each item of the lists at its top: readable, and no longer than it need be.
- */
+/** JSON with a line for each item of the lists at its top: readable, and no longer than it need be. */
 function printLayout(layout: ExplainerLayout): string {
   const lines = Object.entries(layout).map(([key, value]) => {
     const isList = Array.isArray(value) && value.some((item) => typeof item === 'object');
@@ -71,13 +64,9 @@ export async function emitWasm(
     weightBytes: bytes.length,
     ...programLayout(wasm, graph, batch),
   };
-  const loader = await loaderFiles();
-  const { title, details } = options.head(bytes);
-  const head = [title, ...details].map((line) => `// ${inLine(line)}\n`).join('');
   return {
     files: {
-      ...loader,
-      'explainer.js': `${head}${loader['explainer.js']}`,
+      ...(await loaderFiles()),
       'explainer.wasm': wasm.bytes,
       'layout.json': printLayout(layout),
       'package.json': `${JSON.stringify({ type: 'module' })}\n`,

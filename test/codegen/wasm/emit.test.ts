@@ -1,10 +1,11 @@
 // Emitted explainers: they run where nothing is installed, give the bits of those in process, and refuse what is wrong.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
+import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CompileOptions } from '../../../src/api/compile.js';
 import type { EmitOptions } from '../../../src/api/emit.js';
@@ -206,6 +207,31 @@ describe('its files', () => {
     expect(declarations).toContain(
       'export declare function load(options?: LoadOptions): Promise<Explainer>;',
     );
+  });
+
+  it('declare what users write, and hold them to it', () => {
+    const path = join(usual.folder, 'use.ts');
+    const use = `
+      import { load, type Explainer, type Explanation, type Values } from './explainer.js';
+      const explainer: Explainer = await load({ threads: 2, base: new URL('https://example.org/'), weights: new Uint8Array() });
+      const explanation: Explanation = await explainer.explain({ x: [1, 2] }, { target: [1, 2], against: 0 });
+      const { data, shape }: Values = explanation.relevance;
+      const numbers: Float32Array = data, extents: readonly number[] = shape, size = explainer.manifest.size?.[0];
+      // @ts-expect-error: a word is no input
+      await explainer.explain('pixels');
+      // @ts-expect-error: nor is a class
+      await explainer.explain([1], { target: 'roses' });
+      export { extents, numbers, size };
+    `;
+    writeFileSync(path, use);
+    const program = ts.createProgram([path], {
+      ...{ strict: true, noEmit: true, exactOptionalPropertyTypes: true, types: [] },
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    });
+    const problems = ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
+    expect(problems).toEqual([]);
   });
 
   it('hold the weights that the module reads, and no others', () => {

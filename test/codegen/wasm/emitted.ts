@@ -26,12 +26,17 @@ export function written(files: Files): string {
 export const importFrom = async (folder: string): Promise<EmittedModule> =>
   (await import(/* @vite-ignore */ pathToFileURL(join(folder, 'explainer.js')).href)) as EmittedModule;
 
-/** What a script prints that is run beside the folder of an explainer, with nothing installed and no code from strings. */
-export async function printedBeside(folder: string, script: string): Promise<string> {
+/**
+ * What a script prints that is run beside the folder of an explainer, with nothing installed and no code from strings.
+ * @param kilobytes  of address space that the process may have, where it is limited
+ */
+export async function printedBeside(folder: string, script: string, kilobytes?: number): Promise<string> {
   const path = join(folder, '..', 'script.mjs');
   writeFileSync(path, script);
-  const args = ['--disallow-code-generation-from-strings', path];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
+  const command = [process.execPath, '--disallow-code-generation-from-strings', path];
+  const limited = ['sh', '-c', `ulimit -v ${kilobytes} && exec "$0" "$@"`, ...command];
+  const [program, ...args] = kilobytes === undefined ? command : limited;
+  const { stdout, stderr } = await promisify(execFile)(program!, args, {
     cwd: tmpdir(),
     env: { PATH: process.env.PATH },
     maxBuffer: 2 ** 28,

@@ -1,13 +1,19 @@
 // Threads: the same bits from any number of them, no run that hangs, and errors that say what could not be had.
 import { createHash } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { wasmEngine } from '../../../src/api/engines/wasm.js';
 import { dialect } from '../../../src/api/pipeline.js';
+import { fuse } from '../../../src/codegen/kernels/fuse.js';
+import { planKernels } from '../../../src/codegen/kernels/plan.js';
 import { FunctionBuilder } from '../../../src/codegen/wasm/encoder/function.js';
 import { i32, statement } from '../../../src/codegen/wasm/encoder/instructions.js';
 import { encodeModule } from '../../../src/codegen/wasm/encoder/module.js';
 import { control } from '../../../src/codegen/wasm/layout.js';
+import { wasmProgram } from '../../../src/codegen/wasm/module.js';
+import { programLayout } from '../../../src/codegen/wasm/program-layout.js';
 import { Machine, threadsFor } from '../../../src/codegen/wasm/runtime/machine.js';
 import { evaluate } from '../../../src/ir/evaluate.js';
 import type { TensorData } from '../../../src/ir/tensor.js';
@@ -202,6 +208,28 @@ describe('threads that fail', () => {
 });
 
 describe('memory', () => {
+  it.each([1, 2])('is let go of on dispose, whoever holds the machine: threads %s', async (threads) => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const { graph } = small.program;
+    const wasm = wasmProgram(planKernels(fuse(graph, dialect, 1)));
+    const machine = await Machine.start(wasm.bytes, programLayout(wasm, graph, 1), threads);
+    expect(machine.threads).toBe(threads);
+    const buffer = new WeakRef(machine.buffer);
+    const isThereAfter = async (milliseconds: number) => {
+      await pause(milliseconds);
+      collectGarbage();
+      return buffer.deref() !== undefined;
+    };
+    machine.run();
+    expect(await isThereAfter(10)).toBe(true);
+    machine.dispose();
+    let isThere = true;
+    for (let turn = 0; isThere && turn < 100; turn++) isThere = await isThereAfter(20);
+    expect(isThere).toBe(false);
+    expect(machine.threads).toBe(threads);
+  });
+
   it('that cannot be had is RELC4009, and says how much; others go on', async () => {
     const other = await wasmEngine(small.program, { threads: 2 });
     const [before] = await other.run({ x: small.x }, [{}]);

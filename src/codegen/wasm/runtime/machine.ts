@@ -61,15 +61,23 @@ function memoryOf(pages: number, isShared: boolean): WebAssembly.Memory {
 /** The words that threads agree by. */
 const controlWords = (buffer: ArrayBufferLike) => new Int32Array(buffer, 0, tableStart / 4);
 
+/** What a machine holds until it is disposed of: each part keeps the memory alive. */
+interface Parts {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: Exports;
+  readonly helpers: Threads | undefined;
+}
+
 export class Machine {
   private failure: Error | undefined;
+  readonly threads: number;
 
   private constructor(
-    private memory: WebAssembly.Memory | undefined,
-    private readonly exports: Exports,
+    private parts: Parts | undefined,
     private readonly layout: MachineLayout,
-    private readonly helpers: Threads | undefined,
-  ) {}
+  ) {
+    this.threads = 1 + (parts?.helpers?.count ?? 0);
+  }
 
   /**
    * Makes the memory, starts the threads, and waits until each is ready.
@@ -90,21 +98,17 @@ export class Machine {
     exports.scratch.value = layout.scratch.address;
     const words = controlWords(memory.buffer);
     words[control.state / 4] = idleStep << 16;
-    if (threads === 1) return new Machine(memory, exports, layout, undefined);
+    if (threads === 1) return new Machine({ memory, exports, helpers: undefined }, layout);
     const { address, bytes: each } = layout.scratch;
     const scratches = Array.from({ length: threads - 1 }, (_, index) => address + (index + 1) * each);
     const helpers = await Threads.start({ module, memory }, scratches);
     exports.workers.value = helpers.count;
-    return new Machine(memory, exports, layout, helpers);
+    return new Machine({ memory, exports, helpers }, layout);
   }
 
   /** All memory, until {@link dispose}. */
   get buffer(): ArrayBufferLike {
-    return this.memory!.buffer;
-  }
-
-  get threads(): number {
-    return 1 + (this.helpers?.count ?? 0);
+    return this.parts!.memory.buffer;
   }
 
   /** Runs the load phase. */
@@ -120,21 +124,20 @@ export class Machine {
 
   /** Ends the threads and lets go of the memory. */
   dispose(): void {
-    if (this.memory === undefined) return;
-    if (this.helpers !== undefined) {
-      const words = controlWords(this.memory.buffer);
-      Atomics.store(words, control.state / 4, endStep << 16);
-      Atomics.notify(words, control.state / 4);
-      this.helpers.end();
-    }
-    this.memory = undefined;
+    const { memory, helpers } = this.parts ?? {};
+    this.parts = undefined;
+    if (memory === undefined || helpers === undefined) return;
+    const words = controlWords(memory.buffer);
+    Atomics.store(words, control.state / 4, endStep << 16);
+    Atomics.notify(words, control.state / 4);
+    helpers.end();
   }
 
   /** After a trap threads may be anywhere: nothing runs on this memory again. */
   private steps(first: number, end: number): void {
     if (this.failure !== undefined) throw this.failure;
     try {
-      this.exports.run(first, end);
+      this.parts!.exports.run(first, end);
     } catch (error) {
       this.failure = error as Error;
       throw error;
