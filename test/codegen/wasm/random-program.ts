@@ -1,6 +1,7 @@
 // Random programs for the WebAssembly target, over numbers whose sums and products are exact in f32: a wrong index, a
 // missing term or a bad lane cannot hide in rounding, and comparisons fall out the same way everywhere.
 import fc from 'fast-check';
+import { expect } from 'vitest';
 import { uniforms } from '../../../src/api/random.js';
 import { Arithmetic } from '../../../src/ir/arithmetic.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
@@ -192,6 +193,7 @@ export function expectRight({ graph, inputs, weights, batch }: RandomProgram): v
   expectAgreement(graph, inputs, weights, outputs);
   loaded.spoil();
   expectSameBits(loaded.runBackwards(inputs), outputs);
+  expect(loaded.isScratchOfOthersKept).toBe(true);
 }
 
 const numbers = fc.array(fc.nat({ max: 2 ** 30 }), { minLength: 20, maxLength: 120, size: 'max' });
