@@ -14,7 +14,7 @@ const mostChunks = 64;
 /** Elements in a row that a chunk begins at a multiple of. */
 const chunkGrain = 64;
 /** Columns in a row that make reading a matrix by rows quick, and elements of it that no cache near the core holds. */
-const streamedColumns = 512;
+const streamedColumns = 2048;
 const large = 1 << 18;
 
 const product = (loops: readonly Loop[]) => loops.reduce((total, { extent }) => total * extent, 1);
