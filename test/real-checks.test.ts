@@ -42,7 +42,7 @@ describe.skipIf(missing)('nothing is unexplained on flowers (needs ../shared/mod
   const daisy = join(models, 'sample-images/flowers/daisy.jpg');
 
   it.each([...presets.keys()])('%s; WebAssembly gives what tfjs gives', async (rules) => {
-    const explainer = await compile(model!, { rules, range: [-1, 1] });
+    const explainer = await compile(model!, { rules, range: [-1, 1], target: 'tfjs' });
     const { values } = await openInput(daisy, explainer.inputs[0]!, { scale: [1 / 127.5, -1] });
     const report = await explainer.check(values);
     const onWasm = await compile(model!, { rules, range: [-1, 1], target: 'wasm' });

@@ -278,7 +278,7 @@ describe('refusals', () => {
 describe('on the backend', () => {
   it('nothing is left by an explanation, and nothing after dispose', async () => {
     const empty = tf.memory().numTensors;
-    const fresh = await compile(denseNet, { input: [null, 4], params });
+    const fresh = await compile(denseNet, { input: [null, 4], params, target: 'tfjs' });
     const held = tf.memory().numTensors;
     await fresh.explain(one);
     for (const seed of ['logit', 'logit'] as const) await fresh.explain(x, { seed, target: 1 });
@@ -290,17 +290,19 @@ describe('on the backend', () => {
   });
 
   it('the current one computes, also after it is changed', async () => {
-    const cpu = await explainer.explain(x);
+    const onTfjs = await compile(denseNet, { input: [null, 4], params, target: 'tfjs' });
+    const cpu = await onTfjs.explain(x);
     const tensors = tf.memory().numTensors;
     await useBackend('wasm');
     const tensor = tf.tensor2d(x, [3, 4]);
-    const wasm = await explainer.explain(tensor);
+    const wasm = await onTfjs.explain(tensor);
     await useBackend('cpu');
-    const again = await explainer.explain(tensor);
+    const again = await onTfjs.explain(tensor);
     expect(relativeError(wasm.relevance.data, cpu.relevance.data)).toBeLessThan(1e-5);
     expect(again).toEqual(cpu);
     tensor.dispose();
     expect(tf.memory().numTensors).toBe(tensors);
+    onTfjs.dispose();
   });
 
   it.each(targets)(

@@ -210,7 +210,7 @@ describe('several explanations', () => {
       ),
     );
     for (const rules of ['epsilon-plus', 'epsilon-alpha2-beta1']) {
-      const conv = await compile(model, { input, params: own, rules });
+      const conv = await compile(model, { input, params: own, rules, target: 'tfjs' });
       await conv.explain(pictures);
       const one = await contractionsOf(() => conv.explain(pictures));
       const two = await contractionsOf(() => conv.explainEach(pictures, [{ target: 0 }, { target: 1 }]));

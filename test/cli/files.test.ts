@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode } from 'jpeg-js';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { kernelStageNames } from '../../src/api/kernels.js';
 import { stageNames } from '../../src/api/pipeline.js';
 import { writeWhole } from '../../src/cli/files.js';
 import { parseManifest } from '../../src/codegen/manifest.js';
@@ -144,7 +145,7 @@ it('dump prints every stage that changed something, and says which did not', asy
   const stages = [...out.matchAll(/^\/\/ after (.*)$/gm)].map(([, name]) => name);
   const still = [...err.matchAll(/^(.*) changed nothing$/gm)].map(([, name]) => name);
   expect(stages.slice(0, 3)).toEqual(['trace', 'canonicalize', 'relevance']);
-  expect(stages.length + still.length).toBe(stageNames.length);
+  expect(stages.length + still.length).toBe(stageNames.length + kernelStageNames.length);
 });
 
 describe('a file that is written whole', () => {

@@ -51,7 +51,9 @@ describe('a module of rules', () => {
 
   it('is compiled into files that need it no more', async () => {
     const directory = join(folder, 'explainer');
-    expect((await relc('compile', model, '--rules', rules, '--out', directory)).code).toBe(0);
+    expect(
+      (await relc('compile', model, '--rules', rules, '--target', 'typescript', '--out', directory)).code,
+    ).toBe(0);
     expect(readFileSync(join(directory, 'explainer.ts'), 'utf8')).toContain('mine.mjs');
   });
 

@@ -39,8 +39,8 @@ class Fuser {
   }
 
   /** Weights that only products of matrices read, as their right factor, in their own order: these can lie in panels. */
-  suitsPanels({ load, run, weights, buffers }: KernelProgram): Set<Name> {
-    const others = new Set(this.values.turned);
+  suitsPanels({ load, run, weights, buffers, outputs }: KernelProgram): Set<Name> {
+    const others = new Set([...this.values.turned, ...Object.values(outputs)]);
     for (const kernel of [...load, ...run]) {
       const read =
         kernel.kind === 'contraction'

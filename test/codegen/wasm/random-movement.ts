@@ -132,24 +132,29 @@ class Mover {
         this.note(draft.add('broadcast', [x], { axes }, { dtype, shape: spread }), bits);
         return;
       }
-      case 3: {
-        const stride = inner.map(() => 1 + draft.below(3));
-        const begin = inner.map((extent) => draft.below(extent));
-        const size = inner.map((extent, axis) => {
-          return 1 + draft.below(Math.floor((extent - begin[axis]! - 1) / stride[axis]!) + 1);
-        });
-        const attrs = {
-          begin: [...fixed.map(() => 0), ...begin],
-          stride: [...fixed.map(() => 1), ...stride],
-        };
-        this.note(draft.add('slice', [x], attrs, { dtype, shape: [...fixed, ...size] }), bits);
+      case 3:
+        this.cutOut(x);
         return;
-      }
       default: {
         const axes = this.innerAxes(x).filter(() => draft.rarely(2));
         if (axes.length > 0) this.note(draft.add('reverse', [x], { axes }), bits);
       }
     }
+  }
+
+  /** Every few elements of a box. */
+  private cutOut(x: Name): void {
+    const { draft } = this;
+    const fixed = this.shape(x).slice(0, this.first);
+    const inner = this.shape(x).slice(this.first) as number[];
+    const stride = inner.map(() => 1 + draft.below(3));
+    const begin = inner.map((extent) => draft.below(extent));
+    const size = inner.map((extent, axis) => {
+      return 1 + draft.below(Math.floor((extent - begin[axis]! - 1) / stride[axis]!) + 1);
+    });
+    const attrs = { begin: [...fixed.map(() => 0), ...begin], stride: [...fixed.map(() => 1), ...stride] };
+    const type = { dtype: this.dtype(x), shape: [...fixed, ...size] };
+    this.note(draft.add('slice', [x], attrs, type), this.exact(x));
   }
 
   /** The same number of elements in other extents. */

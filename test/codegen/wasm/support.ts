@@ -107,7 +107,14 @@ export class Loaded {
     const words = (address: number, bytes: number) =>
       new Int32Array(this.memory.buffer, address, bytes / 4).fill(0x7fc00000);
     if (starts.length > 0) words(starts[0]!, plan.arenaBytes);
-    words(scratch.address, scratch.bytes);
+    words(scratch.address, scratch.bytes * scratch.threads);
+  }
+
+  /** Whether the scratch memory of all threads but the first is as {@link spoil} left it. */
+  get isScratchOfOthersKept(): boolean {
+    const { address, bytes, threads } = this.wasm.scratch;
+    const others = new Int32Array(this.memory.buffer, address + bytes, (bytes * (threads - 1)) / 4);
+    return others.every((word) => word === 0x7fc00000);
   }
 
   private words(name: Name, length: number, dtype: Dtype): Float32Array | Int32Array {
