@@ -1,10 +1,11 @@
 // Emitted explainers on disk, loaded here or in a process of their own.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
 import type { Explainer, LoadOptions } from '../../../src/codegen/wasm/runtime/explainer.js';
 
 export type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -14,9 +15,15 @@ export interface EmittedModule {
   load(options?: LoadOptions): Promise<Explainer>;
 }
 
-/** Writes files to a folder of their own, far from all packages. */
+const outer: string[] = [];
+afterAll(() => {
+  for (const folder of outer.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** Writes files to a folder of their own, far from all packages; it is removed after the tests of the file. */
 export function written(files: Files): string {
-  const folder = join(mkdtempSync(join(tmpdir(), 'relc-emitted-')), 'explainer');
+  outer.push(mkdtempSync(join(tmpdir(), 'relc-emitted-')));
+  const folder = join(outer.at(-1)!, 'explainer');
   mkdirSync(folder);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   return folder;
