@@ -47,6 +47,11 @@ export interface CompileOptions extends TraceOptions, ExplanationOptions {
    * program has parts that can run at the same time. The target `tfjs` has threads of its own.
    */
   readonly threads?: number;
+  /**
+   * Of the target `wasm`: adds products with the relaxed `madd` instruction. Faster on some machines, but the bits of
+   * results depend on the machine, where they else are the same everywhere; Node 20 has it behind a flag only.
+   */
+  readonly fusedMultiplyAdd?: boolean;
 }
 
 /**
@@ -78,7 +83,7 @@ function expectThreads(threads: number | undefined): number | undefined {
  * @param model  a function on tensors, a `tf.LayersModel`, a `tf.GraphModel`, or the path of a `model.json`
  * @throws RelcError RELC2xxx (the model cannot be traced), RELC3xxx (the rules do not fit), RELC4001 (an op has no
  *   spelling on the target), RELC4007 (no such target), RELC4009 (not enough memory), RELC4010
- *   (threads)
+ *   (threads), RELC4011 (an instruction that the engine lacks)
  * @example
  * const explainer = await compile(model, { input: [1, 224, 224, 3], rules: 'epsilon-plus-flat' });
  * const { scores, target, relevance } = await explainer.explain(pixels);
@@ -86,7 +91,8 @@ function expectThreads(threads: number | undefined): number | undefined {
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
   const makeEngine = engineFactory(options.target ?? 'wasm');
-  const engineOptions = stated({ threads: expectThreads(options.threads) });
+  const { fusedMultiplyAdd } = options;
+  const engineOptions = stated({ threads: expectThreads(options.threads), fusedMultiplyAdd });
   const forward = canonical(await trace(model, options));
   const compileFor = (seed: Seed) => compileExplanation(forward, { ...request, seed });
   const engines = new EnginePool(compileFor, (program) => makeEngine(program, engineOptions));

@@ -28,6 +28,11 @@ export interface EmitOptions {
    * many where the model mixes the samples of a batch.
    */
   readonly batch?: number;
+  /**
+   * Of the target `wasm`: adds products with the relaxed `madd` instruction. The bits of results then depend on the
+   * machine, and the engine must have relaxed SIMD.
+   */
+  readonly fusedMultiplyAdd?: boolean;
 }
 
 /** Files of an explainer, contents by name. */
@@ -102,7 +107,10 @@ async function asTypeScript(explainer: Explainer, { manifest }: EmitOptions): Pr
   };
 }
 
-async function asWasm(explainer: Explainer, { manifest, batch = 1 }: EmitOptions): Promise<EmittedFiles> {
+async function asWasm(
+  explainer: Explainer,
+  { manifest, batch = 1, fusedMultiplyAdd = false }: EmitOptions,
+): Promise<EmittedFiles> {
   if (!(Number.isInteger(batch) && batch >= 1)) {
     throw new RelcError('RELC4002', `batch is ${batch}, expected an integer from 1 on`);
   }
@@ -110,6 +118,7 @@ async function asWasm(explainer: Explainer, { manifest, batch = 1 }: EmitOptions
   const inputs = new Set(nodesWithOp(program.graph, 'input').map(({ name }) => name));
   const { files, weights } = await emitWasm(program, dialect, {
     batch,
+    fusedMultiplyAdd,
     seed: explainer.seed,
     seedInputs: Object.fromEntries(
       seedParameters.filter(({ input }) => inputs.has(input)).map(({ input, name }) => [name, input]),

@@ -29,6 +29,8 @@ export interface Engine {
 export interface EngineOptions {
   /** Threads that a run may use. */
   readonly threads?: number;
+  /** Of the target `wasm`: whether products may be added with one rounding, as the machine likes it. */
+  readonly fusedMultiplyAdd?: boolean;
 }
 
 /** Makes an engine for a program. */

@@ -46,6 +46,7 @@ export const errorCodes = {
   RELC4008: 'relevance is unexplained',
   RELC4009: 'not enough memory',
   RELC4010: 'threads could not be started',
+  RELC4011: 'the engine lacks an instruction',
   // 5xxx: the command, files and pictures
   RELC5001: 'wrong use of the command',
   RELC5002: 'a file could not be read or written',

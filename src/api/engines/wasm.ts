@@ -88,7 +88,7 @@ class WasmEngine implements Engine {
     const { graph, weights } = this.program;
     const names = varied.length > 1 ? new Set(Object.keys(varied[0]!)) : undefined;
     const plan = planKernels(fuse(graph, dialect, batch), names === undefined ? {} : { varied: names });
-    const wasm = wasmProgram(plan);
+    const wasm = wasmProgram(plan, this.options);
     const layout = programLayout(wasm, graph, batch);
     const machine = await Machine.start(wasm.bytes, layout, this.options.threads);
     for (const place of layout.weights) writeWeight(machine, place, bytesOf(weights.get(place.key)!), 0);

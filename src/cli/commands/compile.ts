@@ -23,6 +23,7 @@ function askedFor(given: Arguments): {
   target: Target;
   extra: string | undefined;
   batch: number | undefined;
+  fusedMultiplyAdd: boolean;
 } {
   const [target = 'wasm', extra] = [given.text('target'), given.text('emit')];
   if (!targets.includes(target as Target)) {
@@ -35,11 +36,17 @@ function askedFor(given: Arguments): {
   if (batch !== undefined && !Number.isInteger(batch)) {
     throw usageError(`--batch ${batch} is not a number of samples`, compileCommand);
   }
-  if (target !== 'wasm' && (extra ?? batch) !== undefined) {
-    const option = extra === undefined ? 'batch' : 'emit';
+  const fusedMultiplyAdd = given.flag('fused-multiply-add');
+  const ofWasm = {
+    emit: extra !== undefined,
+    batch: batch !== undefined,
+    'fused-multiply-add': fusedMultiplyAdd,
+  };
+  const [option] = Object.entries(ofWasm).find(([, isGiven]) => isGiven) ?? [];
+  if (target !== 'wasm' && option !== undefined) {
     throw usageError(`--${option} is for the target wasm, not for ${target}`, compileCommand);
   }
-  return { target: target as Target, extra, batch };
+  return { target: target as Target, extra, batch, fusedMultiplyAdd };
 }
 
 /** The text of the module beside the module. @throws RelcError RELC5005 where wabt is not installed */
@@ -68,6 +75,10 @@ scale, labels, rules and hashes.`,
       help: 'write the module also as text, explainer.wat: needs the package wabt',
     },
     batch: { type: 'string', value: 'N', help: 'samples that the module takes at once (default 1)' },
+    'fused-multiply-add': {
+      type: 'boolean',
+      help: 'add products with one rounding where the machine can (relaxed SIMD):\nresults then depend on the machine',
+    },
     out: { type: 'string', short: 'o', value: 'DIR', help: 'the directory to write to (default explainer)' },
     ...explanationOptions,
     labels: { type: 'string', value: 'FILE', help: 'names of the classes, for the manifest' },
@@ -79,7 +90,7 @@ scale, labels, rules and hashes.`,
     'relc compile model/model.json --target typescript -o explainer',
   ],
   async run(given, terminal) {
-    const { target, extra, batch } = askedFor(given);
+    const { target, extra, batch, fusedMultiplyAdd } = askedFor(given);
     const scale = parseScale(given.text('scale'));
     const watch = new Stopwatch();
     await watch.time('start', startTfjs);
@@ -94,7 +105,7 @@ scale, labels, rules and hashes.`,
       ...(scale === undefined ? {} : { scale }),
     };
     const emitted = await watch.time('emit', () =>
-      emit(explainer, target, { manifest: told, ...stated({ batch }) }),
+      emit(explainer, target, { manifest: told, fusedMultiplyAdd, ...stated({ batch }) }),
     );
     const files = extra === undefined ? emitted : await watch.time('text', () => withText(emitted));
     const directory = given.text('out') ?? 'explainer';

@@ -339,7 +339,7 @@ class ContractionCode {
           f.set(right, v128.load(panel, 16 * vector));
           for (let row = 0; row < height; row++) {
             const sum = sums[row * vectors + vector]!;
-            f.set(sum, f32x4.add(sum, f32x4.mul(left[row]!, right)));
+            f.set(sum, this.multiplyAdd(left[row]!, right, sum));
           }
         }
         f.increase(panel, 16 * vectors);
@@ -351,6 +351,11 @@ class ContractionCode {
         }
       }
     });
+  }
+
+  private multiplyAdd(a: V128, b: V128, sum: V128): V128 {
+    if (this.context.fusesMultiplyAdd) return f32x4.relaxedMultiplyAdd(a, b, sum);
+    return f32x4.add(sum, f32x4.mul(a, b));
   }
 
   private finish(

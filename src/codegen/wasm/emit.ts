@@ -16,6 +16,7 @@ import type { ExplainerLayout } from './runtime/checks.js';
 export interface WasmEmitOptions {
   /** Samples of a run. */
   readonly batch: number;
+  readonly fusedMultiplyAdd?: boolean;
   /** What relevance starts as. */
   readonly seed: string;
   /** Inputs that options of `explain` stand for, by option. */
@@ -54,7 +55,7 @@ export async function emitWasm(
   options: WasmEmitOptions,
 ): Promise<EmittedWasm> {
   const { batch, seed, seedInputs, classes, range } = options;
-  const wasm = wasmProgram(planKernels(fuse(graph, dialect, batch)));
+  const wasm = wasmProgram(planKernels(fuse(graph, dialect, batch)), options);
   const keys = new Set(wasm.plan.program.weights.values());
   const read: Weights = new Map([...weights].filter(([key]) => keys.has(key)));
   const bytes = encodeSafetensors(read);

@@ -53,6 +53,8 @@ export class KernelContext {
   constructor(
     /** The address of the running thread's scratch memory. */
     readonly scratch: I32,
+    /** Whether products are added with one rounding where the machine can: the bits then depend on the machine. */
+    readonly fusesMultiplyAdd: boolean,
   ) {}
 
   /** Lets every thread have so much scratch memory at least. */

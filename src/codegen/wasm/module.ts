@@ -13,6 +13,15 @@ import { loopsCode } from './loops.js';
 import { padCode } from './pad.js';
 import { specialCode } from './special.js';
 
+/** How a module is written. */
+export interface WasmOptions {
+  /**
+   * Adds products of matrices with the relaxed `madd`, which rounds once or twice as the machine likes it: the bits of
+   * results then depend on the machine. Plain products and sums if left out.
+   */
+  readonly fusedMultiplyAdd?: boolean;
+}
+
 /** A module and what a loader must know of it. */
 export interface WasmProgram extends EncodedModule {
   readonly plan: KernelPlan;
@@ -151,8 +160,8 @@ function constantBytes(numbers: readonly number[], dtype: string): Uint8Array {
 }
 
 /** Writes the module of a plan. @throws RelcError RELC4009 where it needs more memory than a module can have */
-export function wasmProgram(plan: KernelPlan): WasmProgram {
-  const context = new KernelContext(scratchGlobal);
+export function wasmProgram(plan: KernelPlan, { fusedMultiplyAdd = false }: WasmOptions = {}): WasmProgram {
+  const context = new KernelContext(scratchGlobal, fusedMultiplyAdd);
   const [load, once, each] = [
     plan.load,
     plan.run.slice(0, plan.firstVaried),

@@ -58,6 +58,16 @@ function memoryOf(pages: number, isShared: boolean): WebAssembly.Memory {
   }
 }
 
+/** @throws ExplainerError RELC4011 */
+function expectRunnable(module: Uint8Array<ArrayBuffer>): void {
+  if (WebAssembly.validate(module)) return;
+  throw new ExplainerError(
+    'RELC4011',
+    'this JavaScript engine does not run the module: it lacks SIMD, bulk memory, atomics, or relaxed SIMD',
+    'use a newer engine, or compile without fusedMultiplyAdd',
+  );
+}
+
 /** The words that threads agree by. */
 const controlWords = (buffer: ArrayBufferLike) => new Int32Array(buffer, 0, tableStart / 4);
 
@@ -81,7 +91,8 @@ export class Machine {
 
   /**
    * Makes the memory, starts the threads, and waits until each is ready.
-   * @throws ExplainerError RELC4009 (the memory cannot be had), RELC4010 (threads that cannot be started)
+   * @throws ExplainerError RELC4009 (the memory cannot be had), RELC4010 (threads that cannot be started),
+   *   RELC4011 (an instruction that the engine lacks)
    */
   static async start(
     bytes: Uint8Array<ArrayBuffer>,
@@ -91,6 +102,7 @@ export class Machine {
     const threads = threadsFor(asked, layout.scratch.threads);
     const own = bytes.slice();
     own[layout.memoryFlag] = threads > 1 ? memoryKinds.shared : memoryKinds.own;
+    expectRunnable(own);
     const memory = memoryOf(layout.pages, threads > 1);
     const module = await WebAssembly.compile(own);
     const instance = await WebAssembly.instantiate(module, { env: { memory } });
