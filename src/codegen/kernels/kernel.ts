@@ -2,6 +2,7 @@
 import type { Name } from '../../ir/graph.js';
 import type { Scalar } from '../../ir/scalar.js';
 import type { Dtype } from '../../ir/type.js';
+import { panelWidth } from './view.js';
 
 /** Where a loop nest touches a buffer: element offset + Σ index·strides, one stride a loop. */
 export interface Access {
@@ -103,6 +104,11 @@ export interface Buffer {
   readonly origin: 'input' | 'weight' | 'constant' | 'kernel';
   /** A weight that lies in panels of 16 columns, [columns / 16][rows][16]: products read it as it is. */
   readonly inPanels?: true;
+}
+
+/** The shape in which a buffer lies in memory, row-major. */
+export function storedShape({ shape, inPanels }: Buffer): readonly number[] {
+  return inPanels ? [shape.at(-1)! / panelWidth, ...shape.slice(0, -1), panelWidth] : shape;
 }
 
 /** A program of kernels in execution order. */

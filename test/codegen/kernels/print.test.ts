@@ -5,7 +5,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../../../src/api/compile.js';
 import { kernelStageNames, listKernels } from '../../../src/api/kernels.js';
 import { fuse } from '../../../src/codegen/kernels/fuse.js';
-import { type Access, type Kernel, type KernelProgram, writes } from '../../../src/codegen/kernels/kernel.js';
+import {
+  type Access,
+  type Kernel,
+  type KernelProgram,
+  storedShape,
+  writes,
+} from '../../../src/codegen/kernels/kernel.js';
 import { lowerForKernels } from '../../../src/codegen/kernels/lower.js';
 import { type KernelPlan, planKernels } from '../../../src/codegen/kernels/plan.js';
 import { type NamedLoop, namedLoops, printElement } from '../../../src/codegen/kernels/print/access.js';
@@ -157,7 +163,7 @@ describe.each([...presets.keys()])('dumps of a conv net under %s', (rules) => {
     const all = [...program.load, ...program.run].flatMap(accessesOf);
     expect(all.length).toBeGreaterThan(20);
     for (const { access, loops } of all) {
-      expectSameElement(access, loops, program.buffers.get(access.buffer)!.shape);
+      expectSameElement(access, loops, storedShape(program.buffers.get(access.buffer)!));
     }
   });
 
@@ -248,4 +254,31 @@ it('breaks long lines between operands, never inside of an index', () => {
 it('refuses an op without a kernel, and names the node', () => {
   const { graph } = graphOf({ x: 'in f32[N,3]' }, '%z = rule.pass(%x, %x, %x) {of="relu", to=0} : f32[N,3]');
   expect(() => listKernels({ graph, weights: new Map() }, 1)).toThrow(/RELC4001: %z = rule\.pass/);
+});
+
+describe('weights in panels', () => {
+  const program = fuse(
+    graphOf(`graph @panels {
+  %x = input() : f32[N,6,6,32]
+  %w = param() {key="w"} : f32[3,3,32,64]
+  %z = conv(%x, %w) {padding=[[1,1],[1,1]], strides=[1,1]} : f32[N,6,6,64]
+  %t = conv_transpose(%z, %w) {padding=[[1,1],[1,1]], strides=[1,1]} : f32[N,6,6,32]
+  return t=%t
+}`),
+    dialect,
+    1,
+  );
+  const text = printKernels(program);
+
+  it('say so, and are indexed as they lie', () => {
+    expect(text).toContain('%w : f32[3,3,32,64] in panels [4,3,3,32,16]');
+    expect(text).toContain('%x.pad0[0, m0 + k0, m1 + k1, k2] · %w[b, k0, k1, k2, n]');
+    expect(text).toContain('%z.pad1[0, m0 + k0, m1 + k1, 16·k2 + k3] · %w[k2, 2 − k0, 2 − k1, n, k3]');
+  });
+
+  it('name the very elements that accesses touch', () => {
+    for (const { access, loops } of program.run.flatMap(accessesOf)) {
+      expectSameElement(access, loops, storedShape(program.buffers.get(access.buffer)!));
+    }
+  });
 });

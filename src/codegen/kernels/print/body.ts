@@ -1,7 +1,7 @@
 // What one kernel reads, computes and writes, as lines of text: prologue, sum, epilogue.
 import type { Name } from '../../../ir/graph.js';
 import { printType } from '../../../ir/type.js';
-import type { Access, Buffer, ContractionKernel, LoopKernel } from '../kernel.js';
+import { type Access, type Buffer, type ContractionKernel, type LoopKernel, storedShape } from '../kernel.js';
 import { isPlain, type NamedLoop, namedLoops, printElement } from './access.js';
 import { labelled } from './layout.js';
 import { type ScalarLine, ScalarPrinter, usesOfScalars } from './scalars.js';
@@ -10,9 +10,11 @@ export type Buffers = ReadonlyMap<Name, Buffer>;
 
 export const times = (extents: readonly number[]) => (extents.length === 0 ? '1' : extents.join('×'));
 
-/** A buffer's name and type. */
+/** A buffer's name and type, and the shape of its panels where it lies in some. */
 export function typed(buffers: Buffers, name: Name): string {
-  return `%${name} : ${printType(buffers.get(name)!)}`;
+  const buffer = buffers.get(name)!;
+  const panels = buffer.inPanels ? ` in panels [${storedShape(buffer)}]` : '';
+  return `%${name} : ${printType(buffer)}${panels}`;
 }
 
 /** `m=112×112 n=64 k=3×3×3`, in the order in which the loops run. */
@@ -66,7 +68,7 @@ function contractionSum(kernel: ContractionKernel, buffers: Buffers): Reduction 
   const { batch, m, a, b } = kernel;
   const { outer, terms } = loopsByName(kernel);
   const element = (access: Access, loops: readonly NamedLoop[]) =>
-    printElement(access, loops, buffers.get(access.buffer)!.shape);
+    printElement(access, loops, storedShape(buffers.get(access.buffer)!));
   const loopsOfB = [...outer.slice(0, batch.length), ...terms, outer[batch.length + m.length]!];
   const left = element(a, [...outer.slice(0, -1), ...terms]);
   const operand = (index: number) => element(b.operands[index]!, loopsOfB);
@@ -82,7 +84,7 @@ function loopSum(kernel: LoopKernel, buffers: Buffers): Reduction | undefined {
   const { outer, terms } = loopsByName(kernel);
   const operand = (index: number) => {
     const access = kernel.operands[index] as Access;
-    return printElement(access, [...outer, ...terms], buffers.get(access.buffer)!.shape);
+    return printElement(access, [...outer, ...terms], storedShape(buffers.get(access.buffer)!));
   };
   const factors = body.kind === 'apply' && body.fn === 'mul' ? body.args : [body];
   const printer = new ScalarPrinter(operand, usesOfScalars(factors), 'p');
