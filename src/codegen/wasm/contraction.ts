@@ -5,12 +5,13 @@
 // a packed panel [k][16], so that both inner loops read memory in order.
 import type { Access, ContractionKernel } from '../kernels/kernel.js';
 import type { FunctionBuilder } from './encoder/function.js';
-import { f32x4, type I32, i32, type Local, statement, type V128, v128 } from './encoder/instructions.js';
+import { f32x4, type I32, i32, type Local, type V128, v128 } from './encoder/instructions.js';
 import type { KernelCode, KernelContext } from './kernel-code.js';
 import { readLanes, writeLanes } from './lanes.js';
 import { addressed, advanced, bytesOf, type Loop, loopsOf, nest, type Pointer } from './nest.js';
 import { packPanel } from './pack.js';
 import { vectorsOf } from './scalars.js';
+import { touch } from './touch.js';
 
 /** Columns of a full panel. */
 const panelColumns = 16;
@@ -38,30 +39,6 @@ function blockedRows(rows: readonly Loop[]): Loop[] {
   if (size === undefined || size < rowsOfBlock / 4) return [...rows];
   const outer = { extent: last.extent / size, strides: last.strides.map((stride) => stride * size) };
   return [...rows.slice(0, -1), outer, { extent: size, strides: last.strides }];
-}
-
-/** Elements of a cache line, and lines read at once. */
-const lineElements = 16;
-const linesAtOnce = 4;
-
-/**
- * Reads one word of every line of a panel, many at once: it comes into the near cache at the speed of memory, where the
- * first tile would wait for each line. What was read is written somewhere, or an engine would leave the reading out.
- */
-function touch(f: FunctionBuilder, panel: Pointer, elements: number, somewhere: I32): void {
-  const turns = Math.floor(elements / (lineElements * linesAtOnce));
-  f.scoped(() => {
-    const [base, bytes] = addressed(panel);
-    const line = f.hold(i32.add(base, i32.const(bytes)));
-    const words = f.hold(i32.const(0));
-    f.times(turns, () => {
-      for (let number = 0; number < linesAtOnce; number++) {
-        f.set(words, i32.or(words, i32.load(line, bytesOf(number * lineElements))));
-      }
-      f.increase(line, bytesOf(lineElements * linesAtOnce));
-    });
-    f.emit(statement.storeI32(somewhere, words));
-  });
 }
 
 /** Pointers of a kernel: a, then operands and stores, then the operands of b. */
@@ -125,7 +102,7 @@ class ContractionCode {
     const splits = Math.min(extent, most, Math.max(1, Math.ceil(wantedChunks / parts)));
     this.rowsOfSplit = Math.ceil(extent / splits);
     this.splits = Math.ceil(extent / this.rowsOfSplit);
-    context.needScratch(bytesOf(lineElements));
+    context.needScratch(bytesOf(panelColumns));
     if (!this.isReady || this.tail > 0) {
       const held = this.rowsOutside ? columns : Math.min(columns, panelColumns);
       context.needScratch(bytesOf(this.depth * Math.ceil(held / 4) * 4));

@@ -19,6 +19,7 @@ import { kindOf, printKernels } from '../../../src/codegen/kernels/print/kernels
 import { labelled, printBytes, printCount } from '../../../src/codegen/kernels/print/layout.js';
 import { printPlan } from '../../../src/codegen/kernels/print/plan.js';
 import { ScalarPrinter, usesOfScalars } from '../../../src/codegen/kernels/print/scalars.js';
+import { parse } from '../../../src/ir/parse.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
 import { operand, scalar } from '../../../src/ir/scalar.js';
 import { rowMajorStrides } from '../../../src/ir/type.js';
@@ -258,13 +259,16 @@ it('refuses an op without a kernel, and names the node', () => {
 
 describe('weights in panels', () => {
   const program = fuse(
-    graphOf(`graph @panels {
+    parse(
+      `graph @panels {
   %x = input() : f32[N,6,6,32]
   %w = param() {key="w"} : f32[3,3,32,64]
   %z = conv(%x, %w) {padding=[[1,1],[1,1]], strides=[1,1]} : f32[N,6,6,64]
   %t = conv_transpose(%z, %w) {padding=[[1,1],[1,1]], strides=[1,1]} : f32[N,6,6,32]
   return t=%t
-}`),
+}`,
+      dialect,
+    ),
     dialect,
     1,
   );
