@@ -1,5 +1,6 @@
 // One network on one number of threads: its presets on every target of relc, then those that are compared with them.
 import { type Program, trace } from '../src/index.js';
+import { type CompileMeasured, measureCompiling } from './compiling.js';
 import { type Compiled, type Contestant, gradient, type Target, targets, tfjs } from './contestants.js';
 import { type EmittedMeasured, measureEmitted } from './emitted.js';
 import type { Network } from './line-up.js';
@@ -41,9 +42,7 @@ export interface PresetMeasured extends Measured {
   /** Multiply–adds of the program in units of the forward, and the fewest that its rules need. */
   readonly work: number;
   readonly floor: number | undefined;
-  readonly trace: number;
-  readonly compile: number;
-  /** The first explanation, which loads the weights. */
+  /** The first explanation, which may load weights and compile. */
   readonly first: number;
 }
 
@@ -61,7 +60,15 @@ export interface MemoryMeasured extends EmittedMeasured {
   readonly rules: string;
 }
 
+/** What compiling takes. */
+export interface NetworkCompiled extends CompileMeasured {
+  readonly network: string;
+  /** Milliseconds of tracing the model, which reads its weights. */
+  readonly trace: number;
+}
+
 export interface Results {
+  readonly compiling: NetworkCompiled[];
   readonly memory: MemoryMeasured[];
   readonly presets: PresetMeasured[];
   readonly compared: Measured[];
@@ -106,7 +113,6 @@ function measured(
 }
 
 interface PresetEntry extends Ready<Compiled> {
-  readonly compile: number;
   readonly first: number;
 }
 
@@ -141,14 +147,12 @@ async function tracedIn({ model, options }: Subject): Promise<Omit<Built, 'subje
 
 async function enter(target: Target, built: Built, rules: string, threads: number): Promise<PresetEntry> {
   const { subject, program } = built;
-  const start = performance.now();
   const contestant = await target.compile({ subject, program, rules, threads });
-  const compile = performance.now() - start;
   let relevance = new Float32Array();
   const first = await timed(async () => {
     relevance = Float32Array.from(await contestant.explain());
   });
-  return { contestant, relevance, compile, first };
+  return { contestant, relevance, first };
 }
 
 /** The targets of relc on one preset. @returns the relevance on tfjs */
@@ -184,7 +188,7 @@ async function measurePreset(
       ofPeak: (peaks * 2 * total) / 1e9 / threads,
       work: total / forward,
       floor: floor === undefined ? undefined : floor / forward,
-      ...{ trace: built.trace, compile: entry.compile, first: entry.first },
+      first: entry.first,
     });
     if (rules === network.compared && threads === 1 && entry === leader) {
       say(`${network.key}, ${rules} as files`);
@@ -266,7 +270,12 @@ export async function measureNetwork(setting: Setting, results: Results): Promis
   let reference: Float32Array | undefined;
   for (const rules of network.presets) {
     await afresh(setting, async (subject) => {
-      const relevance = await measurePreset(setting, await build(subject), rules, results);
+      const built = await build(subject);
+      if (setting.threads === 1) {
+        const measured = measureCompiling(built.program, rules);
+        results.compiling.push({ network: network.key, trace: built.trace, ...measured });
+      }
+      const relevance = await measurePreset(setting, built, rules, results);
       if (rules === network.compared) reference = relevance;
     });
   }

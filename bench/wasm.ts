@@ -30,13 +30,13 @@ function presetTable(title: string, rows: readonly PresetMeasured[]): Table {
     title,
     head: [
       ...['rules', 'on', 'threads', 'forward ms', 'GFLOP/s', 'explain ms', 'GFLOP/s', 'of peak'],
-      ...['× forward', 'work ×', 'floor ×', 'trace ms', 'compile ms', 'first ms', 'difference'],
+      ...['× forward', 'work ×', 'floor ×', 'first ms', 'difference'],
     ],
     rows: rows.map((row) => [
       ...[row.rules, row.name, String(row.threads), number(row.forward), number(row.forwardRate)],
       ...[number(row.explain), number(row.explainRate), percent(row.ofPeak), number(row.multiple)],
       number(row.work),
-      ...[number(row.floor), number(row.trace), number(row.compile), number(row.first)],
+      ...[number(row.floor), number(row.first)],
       row.difference.toExponential(1),
     ]),
   };
@@ -44,6 +44,17 @@ function presetTable(title: string, rows: readonly PresetMeasured[]): Table {
 
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 const megabytes = (bytes: number) => number(bytes / 1e6);
+
+function compileTable({ compiling }: Results): Table {
+  return {
+    title: 'Compiling, ms: what depends on the weights is tracing and canonicalize',
+    head: ['network', 'rules', 'trace', 'canonicalize', 'relevance', 'kernels', 'module', 'module kB'],
+    rows: compiling.map((row) => [
+      ...[row.network, row.rules, number(row.trace), number(row.canonicalize), number(row.relevance)],
+      ...[number(row.kernels), number(row.module), number(row.moduleBytes / 1000)],
+    ]),
+  };
+}
 
 /** What the process takes beside weights and 1.2 arenas is the engine's own. */
 function memoryTable({ memory }: Results): Table {
@@ -96,7 +107,9 @@ function tablesOf(results: Results): Table[] {
       ...[network, String(threads), name, message.replaceAll('\n', ' ')],
     ]),
   };
-  return [...tables, memoryTable(results), failed].filter(({ rows }) => rows.length > 0);
+  return [...tables, compileTable(results), memoryTable(results), failed].filter(
+    ({ rows }) => rows.length > 0,
+  );
 }
 
 function chosenNetworks() {
@@ -111,7 +124,7 @@ function chosenNetworks() {
 }
 
 tf.enableProdMode();
-const results: Results = { memory: [], presets: [], compared: [], failures: [] };
+const results: Results = { compiling: [], memory: [], presets: [], compared: [], failures: [] };
 for (const network of chosenNetworks()) {
   for (const threads of given.threads.split(',').map(Number)) {
     await measureNetwork({ network, threads, rounds: Number(given.rounds), say }, results);

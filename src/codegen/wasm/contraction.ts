@@ -95,13 +95,8 @@ class ContractionCode {
     this.rowsOutside = this.panelCount > 1 && product(m) >= manyRows && isNear;
     this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
     if (this.rows.length === 0) this.rows = [still];
-    const parts = product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
-    const { extent } = this.rows[0]!;
-    const fewest = this.isReady ? fewestRowsOfChunk.ready : fewestRowsOfChunk.packing;
-    const most = Math.max(1, Math.floor(product(m) / fewest));
-    const splits = Math.min(extent, most, Math.max(1, Math.ceil(wantedChunks / parts)));
-    this.rowsOfSplit = Math.ceil(extent / splits);
-    this.splits = Math.ceil(extent / this.rowsOfSplit);
+    this.rowsOfSplit = this.rowsOfChunk(product(m));
+    this.splits = Math.ceil(this.rows[0]!.extent / this.rowsOfSplit);
     context.needScratch(bytesOf(panelColumns));
     if (!this.isReady || this.tail > 0) {
       const held = this.rowsOutside ? columns : Math.min(columns, panelColumns);
@@ -117,14 +112,27 @@ class ContractionCode {
     return terms.length === 0 || (terms.length === 1 && terms[0]!.strides[0] === panelColumns);
   }
 
+  /** Chunks there would be if no rows were divided. */
+  private get parts(): number {
+    return product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
+  }
+
+  /** Turns of the outermost loop of rows that a chunk has: all, if there are chunks enough or rows too few. */
+  private rowsOfChunk(rows: number): number {
+    const { extent } = this.rows[0]!;
+    const fewest = this.isReady ? fewestRowsOfChunk.ready : fewestRowsOfChunk.packing;
+    const most = Math.max(1, Math.floor(rows / fewest));
+    const wanted = Math.max(1, Math.ceil(wantedChunks / this.parts));
+    return Math.ceil(extent / Math.min(extent, most, wanted));
+  }
+
   private get panelCount(): number {
     const full = this.panels.length === 0 ? 0 : product(extentsOf(this.panels));
     return full + (this.tail > 0 ? 1 : 0);
   }
 
   get chunks(): number {
-    const parts = product(extentsOf(this.shared)) * (this.rowsOutside ? 1 : this.panelCount);
-    return parts * this.splits;
+    return this.parts * this.splits;
   }
 
   generate(chunk: Local<'i32'>, pointers: readonly Pointer[]): void {
