@@ -1,11 +1,12 @@
 // Packing a panel of b: its columns side by side for every k, modified on the way.
 import type { ContractionKernel } from '../kernels/kernel.js';
 import type { FunctionBuilder } from './encoder/function.js';
-import { type I32, type Local, statement, type V128, v128 } from './encoder/instructions.js';
+import { type I32, i32, type Local, statement, type V128, v128 } from './encoder/instructions.js';
 import { readLanes, zero } from './lanes.js';
 import type { MathFunctions } from './math.js';
-import { advanced, type Loop, loopsOf, nest, type Pointer } from './nest.js';
+import { addressed, advanced, type Loop, loopsOf, nest, type Pointer } from './nest.js';
 import { vectorsOf } from './scalars.js';
+import { lineElements } from './touch.js';
 
 export interface Packing {
   readonly columns: number;
@@ -67,6 +68,7 @@ function packTurned(
   { terms, column, target }: { terms: readonly Loop[]; column: readonly number[]; target: Local<'i32'> },
 ): void {
   const innermost = terms.at(-1)!;
+  touchBlocks(f, packing, { terms, column });
   const vectors = Math.ceil(packing.columns / 4);
   const blocks = Math.floor(innermost.extent / 4);
   const strides = innermost.strides.map((stride) => 4 * stride);
@@ -94,6 +96,25 @@ function packTurned(
       const sources = done.map((pointer, index) => advanced(pointer, term * innermost.strides[index]!));
       packRow(f, kernel, packing, { sources, column, target });
     }
+  });
+}
+
+/** Brings what a panel is made of near, where the terms of a column fill a cache line: packing would wait for each. */
+function touchBlocks(
+  f: FunctionBuilder,
+  { columns, sources, target }: Packing,
+  { terms, column }: { terms: readonly Loop[]; column: readonly number[] },
+): void {
+  const fillsLine = terms.at(-1)!.extent === lineElements && column[0] === lineElements;
+  if (sources.length !== 1 || !fillsLine) return;
+  f.scoped(() => {
+    const words = f.hold(i32.const(0));
+    nest(f, terms.slice(0, -1), sources, ([block]) => {
+      for (let line = 0; line < columns; line++) {
+        f.set(words, i32.or(words, i32.load(...addressed(advanced(block!, line * lineElements)))));
+      }
+    });
+    f.emit(statement.storeI32(target, words));
   });
 }
 

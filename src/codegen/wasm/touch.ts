@@ -4,7 +4,7 @@ import { type I32, i32, statement } from './encoder/instructions.js';
 import { addressed, bytesOf, type Pointer } from './nest.js';
 
 /** Elements of a cache line, and lines read at once. */
-const lineElements = 16;
+export const lineElements = 16;
 const linesAtOnce = 4;
 
 /**
