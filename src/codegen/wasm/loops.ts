@@ -1,5 +1,6 @@
 // Code for maps and reductions: four lanes along the loop that suits most operands, the others around it.
 import type { Access, LoopKernel } from '../kernels/kernel.js';
+import { chunkWork, type Division, divide } from './chunks.js';
 import { alongColumns, movedTo, operators, streamTerms } from './columns.js';
 import type { FunctionBuilder } from './encoder/function.js';
 import { i32, type Local, type V128, v128 } from './encoder/instructions.js';
@@ -8,9 +9,6 @@ import { keepLanes, readLanes, writeLanes } from './lanes.js';
 import { advanced, type Loop, loopsOf, nest, type Pointer, type Turns, turnsOf } from './nest.js';
 import { sizeOf, vectorsOf } from './scalars.js';
 
-/** Elements that are worth a chunk of their own, and the most chunks. */
-const chunkWork = 16384;
-const mostChunks = 64;
 /** Elements in a row that a chunk begins at a multiple of. */
 const chunkGrain = 64;
 /** Columns in a row that make reading a matrix by rows quick, and elements of it that no cache near the core holds. */
@@ -65,18 +63,15 @@ class LoopsCode {
     return { loop: along?.loop ?? single, direction: 'parallel' };
   }
 
-  /** Chunks of the loop that is divided between threads. */
-  private division(): { loop: Loop; size: number; chunks: number } | undefined {
+  /** The loop that is divided between threads, and its chunks; undefined where there is too little to do. */
+  private division(): (Division & { readonly loop: Loop }) | undefined {
     const work = product(this.parallel) * product(this.reduced);
-    const wanted = Math.min(mostChunks, Math.floor(work / chunkWork));
-    if (wanted < 2) return undefined;
     const outer = this.parallel.filter((loop) => loop !== this.choice.loop);
     const divided = [...outer, ...this.parallel].find((loop) => loop.extent >= 8) ?? outer[0];
-    if (divided === undefined) return undefined;
+    if (divided === undefined || work < 2 * chunkWork) return undefined;
     const own = this.isStreamed ? streamedColumns : chunkGrain;
     const grain = divided === this.choice.loop ? own : 1;
-    const size = Math.ceil(divided.extent / wanted / grain) * grain;
-    return { loop: divided, size, chunks: Math.ceil(divided.extent / size) };
+    return { loop: divided, ...divide(divided.extent, work / divided.extent, grain) };
   }
 
   generate(chunk: Local<'i32'>, pointers: readonly Pointer[]): number {
