@@ -4,6 +4,7 @@
 // of k, whatever the tile and the thread: the bits do not depend on how the work is divided. a is read as it lies, b from
 // a packed panel [k][16], so that both inner loops read memory in order.
 import type { Access, ContractionKernel } from '../kernels/kernel.js';
+import { panelWidth } from '../kernels/view.js';
 import type { FunctionBuilder } from './encoder/function.js';
 import { f32x4, type I32, i32, type Local, type V128, v128 } from './encoder/instructions.js';
 import type { KernelCode, KernelContext } from './kernel-code.js';
@@ -13,8 +14,6 @@ import { packPanel } from './pack.js';
 import { vectorsOf } from './scalars.js';
 import { touch } from './touch.js';
 
-/** Columns of a full panel. */
-const panelColumns = 16;
 /** Rows that make a chunk of their own worth it, also where it packs panels again; and chunks worth having. */
 const fewestRowsOfChunk = { ready: 128, packing: 256 };
 const wantedChunks = 16;
@@ -78,28 +77,28 @@ class ContractionCode {
     this.alongColumns = outer.map(({ strides }) => strides[column] ?? 0);
     const sourceColumns = b.operands.map(({ strides }) => strides[batch.length + k.length]!);
     this.isReady = this.liesInPanels(sourceColumns);
-    this.tail = n % panelColumns;
+    this.tail = n % panelWidth;
     const loops = loopsOf(batch, [a, ...outer, ...b.operands]);
     const isBlock = (loop: Loop) => this.tail === 0 && loop.strides[0] === 0;
     this.shared = loops.filter((loop) => !isBlock(loop));
     const full = {
-      extent: Math.floor(n / panelColumns),
-      strides: [0, ...this.alongColumns, ...sourceColumns].map((stride) => stride * panelColumns),
+      extent: Math.floor(n / panelWidth),
+      strides: [0, ...this.alongColumns, ...sourceColumns].map((stride) => stride * panelWidth),
     };
     this.panels = [...loops.filter(isBlock), ...(full.extent > 0 ? [full] : [])];
     const collapsed = loopsOf(m, [a, ...outer, ...b.operands.map(() => none)], batch.length);
     const still = { extent: 1, strides: loops[0]?.strides.map(() => 0) ?? full.strides.map(() => 0) };
     this.terms = loopsOf(k, [a], column);
-    const columns = product(extentsOf(this.panels)) * panelColumns + this.tail;
+    const columns = product(extentsOf(this.panels)) * panelWidth + this.tail;
     const isNear = bytesOf(this.depth * columns) <= nearBytes;
     this.rowsOutside = this.panelCount > 1 && product(m) >= manyRows && isNear;
     this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
     if (this.rows.length === 0) this.rows = [still];
     this.rowsOfSplit = this.rowsOfChunk(product(m));
     this.splits = Math.ceil(this.rows[0]!.extent / this.rowsOfSplit);
-    context.needScratch(bytesOf(panelColumns));
+    context.needScratch(bytesOf(panelWidth));
     if (!this.isReady || this.tail > 0) {
-      const held = this.rowsOutside ? columns : Math.min(columns, panelColumns);
+      const held = this.rowsOutside ? columns : Math.min(columns, panelWidth);
       context.needScratch(bytesOf(this.depth * Math.ceil(held / 4) * 4));
     }
   }
@@ -107,9 +106,9 @@ class ContractionCode {
   /** Whether b is one operand whose columns lie side by side and whose terms follow in steps of a panel's width. */
   private liesInPanels(columns: readonly number[]): boolean {
     const { b, batch, k, n } = this.kernel;
-    if (b.value.kind !== 'operand' || columns[0] !== 1 || n !== panelColumns) return false;
+    if (b.value.kind !== 'operand' || columns[0] !== 1 || n !== panelWidth) return false;
     const terms = loopsOf(k, b.operands, batch.length);
-    return terms.length === 0 || (terms.length === 1 && terms[0]!.strides[0] === panelColumns);
+    return terms.length === 0 || (terms.length === 1 && terms[0]!.strides[0] === panelWidth);
   }
 
   /** Chunks there would be if no rows were divided. */
@@ -177,7 +176,7 @@ class ContractionCode {
     const full = () => {
       const own = number === undefined ? rest : f.hold(number);
       const within = this.indexed(pointers, this.panels, own);
-      run(this.indexed(within, this.shared, number === undefined ? own : rest), panelColumns);
+      run(this.indexed(within, this.shared, number === undefined ? own : rest), panelWidth);
     };
     const last = () => run(this.indexed(this.afterPanels(pointers), this.shared, rest), this.tail);
     if (number === undefined) full();
@@ -188,7 +187,7 @@ class ContractionCode {
   /** A chunk is some rows: all panels are packed, and each block of rows runs over them. */
   private rowsFirst(pointers: readonly Pointer[], split: I32): void {
     const { f } = this;
-    const panelWords = this.depth * panelColumns;
+    const panelWords = this.depth * panelWidth;
     const scratch: Pointer = { base: this.context.scratch, bytes: 0 };
     let words = panelWords;
     const strides = [...this.panels].reverse().map((loop) => {
@@ -203,7 +202,7 @@ class ContractionCode {
     const behind = { base: scratch.base, bytes: bytesOf(product(extentsOf(this.panels)) * panelWords) };
     const tailScratch = this.panels.length === 0 ? scratch : behind;
     if (!this.isReady && panels.length > 0) {
-      nest(f, panels, [...pointers, scratch], (at) => this.pack(at.slice(0, -1), panelColumns, at.at(-1)!));
+      nest(f, panels, [...pointers, scratch], (at) => this.pack(at.slice(0, -1), panelWidth, at.at(-1)!));
     }
     if (this.tail > 0) this.pack(this.afterPanels(pointers), this.tail, tailScratch);
     this.splitRows([...pointers, scratch], split, (rows, moved) => {
@@ -212,7 +211,7 @@ class ContractionCode {
         if (panels.length > 0) {
           nest(f, panels, at, (current) => {
             const panel = this.isReady ? current[1 + this.outerCount]! : current.at(-1)!;
-            this.tiles(block, [...current.slice(0, -1), panel], panelColumns);
+            this.tiles(block, [...current.slice(0, -1), panel], panelWidth);
           });
         }
         if (this.tail > 0) {
@@ -233,7 +232,7 @@ class ContractionCode {
   private packed(pointers: readonly Pointer[], columns: number, scratch: I32): Pointer {
     if (this.isReady) {
       const panel = pointers[1 + this.outerCount]!;
-      touch(this.f, panel, this.depth * panelColumns, scratch);
+      touch(this.f, panel, this.depth * panelWidth, scratch);
       return panel;
     }
     const target = { base: scratch, bytes: 0 };

@@ -13,8 +13,8 @@ export interface Instruction {
 
 type Namespace = Readonly<Record<string, (...args: never[]) => Expression | Code>>;
 
-/** Operand types by letter: i32, f32, d for f64, v128. */
-const types: Readonly<Record<string, ValueType>> = { i: 'i32', f: 'f32', d: 'f64', v: 'v128' };
+/** Operand types by letter: i32, f32, v128. */
+const types: Readonly<Record<string, ValueType>> = { i: 'i32', f: 'f32', v: 'v128' };
 
 /**
  * One line an instruction: its name here, its operands, its text, and constants behind the operands. A `#` among the
@@ -70,8 +70,6 @@ const bits: readonly Line[] = [
 
 const floatLanes: readonly Line[] = [
   ['const', '', 'v128.const i32x4 0x3f800000 0x3f800000 0x3f800000 0x3f800000', 1],
-  ['splat', 'f', 'f32x4.splat'],
-  ['replaceLane', 'v#f', 'f32x4.replace_lane 2', 2],
   ...same('f32x4', 'vv', {
     ...{
       equal: 'eq',
@@ -85,7 +83,7 @@ const floatLanes: readonly Line[] = [
     ...{ pseudoMin: 'pmin', pseudoMax: 'pmax' },
   }),
   ...same('f32x4', 'v', {
-    ...{ ceil: 'ceil', floor: 'floor', truncate: 'trunc', nearest: 'nearest' },
+    ...{ truncate: 'trunc', nearest: 'nearest' },
     ...{ abs: 'abs', neg: 'neg', sqrt: 'sqrt', fromI32: 'convert_i32x4_s' },
   }),
   ['relaxedMultiplyAdd', 'vvv', 'f32x4.relaxed_madd'],
@@ -133,14 +131,8 @@ export const instructions: readonly Instruction[] = [
   ...listed('f32', encoder.f32, [
     ['const', '', 'f32.const -0x1.8p+0 (;=-1.5;)', -1.5],
     ['load', 'i', 'f32.load', 0],
-    ...same('f32', 'ff', { add: 'add', greaterThan: 'gt', max: 'max' }),
-    ['promote', 'f', 'f64.promote_f32'],
-    ['demote', 'd', 'f32.demote_f64'],
+    ...same('f32', 'ff', { add: 'add' }),
     ['ofLane', 'v', 'f32x4.extract_lane 1', 1],
-  ]),
-  ...listed('f64', encoder.f64, [
-    ['const', '', 'f64.const 0x1.8p+1 (;=3;)', 3],
-    ...same('f64', 'dd', { add: 'add', sub: 'sub', mul: 'mul', div: 'div' }),
   ]),
   ...listed('v128', encoder.v128, bits),
   ...listed('f32x4', encoder.f32x4, floatLanes),

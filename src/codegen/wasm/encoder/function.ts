@@ -5,7 +5,6 @@ import { type Expression, type I32, i32, type Local, statement, type ValueType }
 export const valueTypeCodes: Readonly<Record<ValueType, number>> = {
   i32: 0x7f,
   f32: 0x7d,
-  f64: 0x7c,
   v128: 0x7b,
 };
 
@@ -28,7 +27,7 @@ export class FunctionBuilder {
   readonly parameters: readonly Local[];
   private readonly locals: ValueType[] = [];
   private readonly code: Code[] = [];
-  private readonly free: Record<ValueType, number[]> = { i32: [], f32: [], f64: [], v128: [] };
+  private readonly free: Record<ValueType, number[]> = { i32: [], f32: [], v128: [] };
   private scope: Local[] | undefined;
   /** What runs before all else: constants that are used many times. */
   private readonly head: Code[] = [];

@@ -1,7 +1,7 @@
 // Instructions of WebAssembly as typed expressions: an i32 cannot stand where a v128 is wanted.
 import { type Code, float32, float64, signed, unsigned } from './bytes.js';
 
-export type ValueType = 'i32' | 'f32' | 'f64' | 'v128';
+export type ValueType = 'i32' | 'f32' | 'v128';
 
 /** Code that leaves one value of type `T` on the stack. */
 export interface Expression<T extends ValueType = ValueType> {
@@ -11,7 +11,6 @@ export interface Expression<T extends ValueType = ValueType> {
 
 export type I32 = Expression<'i32'>;
 export type F32 = Expression<'f32'>;
-export type F64 = Expression<'f64'>;
 export type V128 = Expression<'v128'>;
 
 /** A variable of a function. */
@@ -89,19 +88,7 @@ export const f32 = {
   const: (value: number): F32 => expression('f32', 0x43, ...float32(value)),
   load: load('f32', [0x2a]),
   add: binary<'f32', 'f32'>('f32', [0x92]),
-  greaterThan: binary<'f32', 'i32'>('i32', [0x5e]),
-  max: binary<'f32', 'f32'>('f32', [0x97]),
-  promote: unary<'f32', 'f64'>('f64', [0xbb]),
   ofLane: lane<'v128', 'f32'>('f32', 31),
-  demote: unary<'f64', 'f32'>('f32', [0xb6]),
-};
-
-export const f64 = {
-  const: (value: number): F64 => expression('f64', 0x44, ...float64(value)),
-  add: binary<'f64', 'f64'>('f64', [0xa0]),
-  sub: binary<'f64', 'f64'>('f64', [0xa1]),
-  mul: binary<'f64', 'f64'>('f64', [0xa2]),
-  div: binary<'f64', 'f64'>('f64', [0xa3]),
 };
 
 export const v128 = {
@@ -146,17 +133,12 @@ export const f32x4 = {
     const bytes = float32(value);
     return expression('v128', simd(12), bytes, bytes, bytes, bytes);
   },
-  splat: unary<'f32', 'v128'>('v128', simd(19)),
-  replaceLane: (vector: V128, index: number, value: F32): V128 =>
-    expression('v128', vector.code, value.code, simd(32), [index]),
   equal: vectorBinary(65),
   notEqual: vectorBinary(66),
   lessThan: vectorBinary(67),
   greaterThan: vectorBinary(68),
   lessEqual: vectorBinary(69),
   greaterEqual: vectorBinary(70),
-  ceil: vectorUnary(103),
-  floor: vectorUnary(104),
   truncate: vectorUnary(105),
   nearest: vectorUnary(106),
   abs: vectorUnary(224),
