@@ -4,7 +4,7 @@ import type { FunctionBuilder } from './encoder/function.js';
 import { f32x4, type I32, i32, statement, type V128, v128 } from './encoder/instructions.js';
 import { readLanes } from './lanes.js';
 import type { MathFunctions } from './math.js';
-import { advanced, bytesOf, type Loop, nest, type Pointer, type Turns } from './nest.js';
+import { advanced, bytesOf, type Loop, nest, type Pointer, running, type Turns } from './nest.js';
 import { vectorsOf } from './scalars.js';
 
 /** A reduction's operator on lanes. */
@@ -45,20 +45,7 @@ export function alongColumns(
   body: (pointers: readonly Pointer[], vectors: number, lanes: number) => void,
 ): void {
   f.scoped(() => {
-    const moving = starts.map((pointer, index) => {
-      const stride = loop.strides[index]!;
-      const start = movedTo(f, pointer, stride, turns);
-      return stride === 0 ? undefined : f.hold(i32.add(start.base, i32.const(start.bytes)));
-    });
-    const current = starts.map((pointer, index) => {
-      const local = moving[index];
-      return local === undefined ? pointer : { base: local, bytes: 0 };
-    });
-    const advance = (elements: number) => {
-      moving.forEach((local, index) => {
-        if (local !== undefined) f.increase(local, bytesOf(elements * loop.strides[index]!));
-      });
-    };
+    const { current, advance } = running(f, starts, loop.strides, turns);
     const block = (count: number) => {
       body(current, count, 4);
       advance(4 * count);
@@ -170,13 +157,7 @@ function addTerms(
     const at = (index: number, term: number, from: readonly Pointer[]) =>
       advanced(from[index]!, term * innermost.strides[index]!);
     const still = new Map<string, V128>();
-    const moving = pointers.map((pointer, index) =>
-      strides[index] === 0 ? undefined : f.hold(i32.add(pointer.base, i32.const(pointer.bytes))),
-    );
-    const current = pointers.map((pointer, index) => {
-      const local = moving[index];
-      return local === undefined ? pointer : { base: local, bytes: 0 };
-    });
+    const { current, advance } = running(f, pointers, strides);
     const isRead = operandsRead(body);
     for (const index of isRead) {
       if (strides[index] !== 0) continue;
@@ -193,9 +174,7 @@ function addTerms(
           f.set(total, operator.combine(total, vectorsOf(f, [body], read, math)[0]!));
         }
         f.emit(statement.storeV128(sum, total));
-        moving.forEach((local) => {
-          if (local !== undefined) f.increase(local, 16);
-        });
+        advance(4);
       });
     });
   });

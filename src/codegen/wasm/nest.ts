@@ -62,22 +62,37 @@ export function nest(
   }
   f.scoped(() => {
     const turns = chunked?.loop === loop ? chunked.turns : undefined;
-    const moving = pointers.map((pointer, index) =>
-      loop.strides[index] === 0 ? undefined : f.hold(startOf(pointer, loop.strides[index]!, turns)),
-    );
-    const current = pointers.map((pointer, index) => {
-      const local = moving[index];
-      return local === undefined ? pointer : { base: local, bytes: 0 };
-    });
+    const { current, advance } = running(f, pointers, loop.strides, turns);
     const turn = () => {
       nest(f, inner, current, body, chunked);
-      moving.forEach((local, index) => {
-        if (local !== undefined) f.increase(local, bytesOf(loop.strides[index]!));
-      });
+      advance(1);
     };
     if (turns === undefined) f.times(loop.extent, turn);
     else f.loop({ from: turns.begin, until: turns.end }, turn);
   });
+}
+
+/** Pointers that run along a loop: those that it moves are variables, which `advance` moves by so many turns. */
+export function running(
+  f: FunctionBuilder,
+  pointers: readonly Pointer[],
+  strides: readonly number[],
+  turns?: Turns,
+): { readonly current: readonly Pointer[]; advance(count: number): void } {
+  const moving = pointers.map((pointer, index) =>
+    strides[index] === 0 ? undefined : f.hold(startOf(pointer, strides[index]!, turns)),
+  );
+  return {
+    current: pointers.map((pointer, index) => {
+      const local = moving[index];
+      return local === undefined ? pointer : { base: local, bytes: 0 };
+    }),
+    advance(count) {
+      moving.forEach((local, index) => {
+        if (local !== undefined) f.increase(local, bytesOf(count * strides[index]!));
+      });
+    },
+  };
 }
 
 function startOf({ base, bytes }: Pointer, stride: number, turns: Turns | undefined): I32 {
