@@ -7,7 +7,7 @@ import { stated } from '../ir/stated.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
-import { type ExecutionTarget, engineFactory } from './engine.js';
+import { type ExecutionTarget, engineFactory, usualTarget } from './engine.js';
 import { EnginePool } from './engine-pool.js';
 import { type CompiledRequest, Explainer } from './explainer.js';
 import { type Model, type TraceOptions, trace } from './model.js';
@@ -90,7 +90,7 @@ function expectThreads(threads: number | undefined): number | undefined {
  */
 export async function compile(model: Model, options: CompileOptions = {}): Promise<Explainer> {
   const request = requestFor(options);
-  const makeEngine = engineFactory(options.target ?? 'wasm');
+  const makeEngine = engineFactory(options.target ?? usualTarget);
   const { fusedMultiplyAdd } = options;
   const engineOptions = stated({ threads: expectThreads(options.threads), fusedMultiplyAdd });
   const forward = canonical(await trace(model, options));

@@ -47,6 +47,9 @@ export type ExecutionTarget = keyof typeof factories;
 /** What `target` may be: `tfjs` is the tfjs backend that is current. */
 export const executionTargets = Object.keys(factories) as readonly ExecutionTarget[];
 
+/** The target of an explainer that names none. */
+export const usualTarget: ExecutionTarget = 'wasm';
+
 /** @throws RelcError RELC4007 (no such target) */
 export function engineFactory(target: ExecutionTarget): EngineFactory {
   if (Object.hasOwn(factories, target)) return factories[target];

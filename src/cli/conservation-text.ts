@@ -119,7 +119,7 @@ export function printRemarks(terminal: Terminal, report: ConservationReport, bac
 
 function agreementText(terminal: Terminal, { difference, rounding, ok }: Agreement, backend: string): string {
   const share = (amount: number) => roundingText(amount, 1);
-  const text = `the compiled explainer (tfjs ${backend}) is within ${share(difference)} of max|R| of the account in f64`;
+  const text = `the compiled explainer (${backend}) is within ${share(difference)} of max|R| of the account in f64`;
   const told = rounding === undefined ? text : `${text}; rounding in f32 alone makes ${share(rounding)}`;
   return ok ? told : styled(terminal, 'red', told);
 }

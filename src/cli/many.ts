@@ -222,7 +222,7 @@ async function runPrepared(run: Run, folders: Folders): Promise<void> {
     ];
     terminal.out(`${counted(items)}: ${parts.join(', ')}`);
     terminal.out(`wrote ${styled(terminal, 'cyan', journal.path)} and the files that it names`);
-    terminal.out(styled(terminal, 'dim', `${prepared.watch.print()} (tfjs ${prepared.backend})`));
+    terminal.out(styled(terminal, 'dim', `${prepared.watch.print()} (${prepared.backend})`));
   }
   conclude(run, end, earlier);
 }

@@ -21,16 +21,15 @@ export interface NamedModel {
 }
 
 /** tfjs, on its fastest backend that is installed: wasm, else plain JavaScript. */
-export async function startTfjs(): Promise<string> {
+export async function startTfjs(): Promise<void> {
   tf.enableProdMode();
   try {
     await import('@tensorflow/tfjs-backend-wasm');
-    if (await tf.setBackend('wasm')) return 'wasm';
+    if (await tf.setBackend('wasm')) return;
   } catch {
-    // Not installed: the plain backend computes the same, more slowly, and the command says which one ran.
+    // Not installed: the plain backend does as well, for tfjs only loads and traces models here.
   }
   await tf.setBackend('cpu');
-  return 'cpu';
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,6 +1,8 @@
 // What relc explain does once, whatever the number of inputs: the model is compiled; then, for each input, its subject.
+
 import { compile, type ExplanationOptions } from '../api/compile.js';
 import type { DriverOptions } from '../api/drivers.js';
+import { usualTarget } from '../api/engine.js';
 import type { Explainer } from '../api/explainer.js';
 import type { ExplainOptions } from '../api/seed.js';
 import type { Manifest } from '../codegen/manifest.js';
@@ -44,7 +46,7 @@ export async function prepare(given: Arguments, list: InputList, refuse: Refuse)
   const count = given.positive('samples');
   const scale = parseScale(given.text('scale'));
   const watch = new Stopwatch();
-  const backend = await watch.time('start', startTfjs);
+  await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
   if (list.isOne) await expectFile(list.paths[0]!);
   const labels = await openLabels(given.text('labels'), manifest);
@@ -53,7 +55,7 @@ export async function prepare(given: Arguments, list: InputList, refuse: Refuse)
   const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
   const size = given.text('shape') === undefined ? manifest.size : undefined;
   const pixels = { scale: scale ?? manifest.scale, size };
-  return { explainer, labels, requests, pixels, method, count, backend, watch };
+  return { explainer, labels, requests, pixels, method, count, backend: usualTarget, watch };
 }
 
 /** Reads one input and explains it. @param watch  times both */

@@ -121,7 +121,7 @@ export function printReport(terminal: Terminal, subject: Subject, saved: readonl
     for (const name of names) terminal.out(sumLine(terminal, subject, name, explanation));
   }
   for (const path of saved) terminal.out(`wrote ${styled(terminal, 'cyan', path)}`);
-  terminal.out(styled(terminal, 'dim', `${watch.print()} (tfjs ${backend})`));
+  terminal.out(styled(terminal, 'dim', `${watch.print()} (${backend})`));
 }
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null);

@@ -53,7 +53,7 @@ describe('relc check', () => {
     expect(out).toMatch(/^biases +-14\.3 % {2}▒{5}$/m);
     expect(out).toMatch(/^value +rule +ΣR in +ΣR out +biases$/m);
     expect(out).toMatch(/^%y +epsilon +100\.00 +114\.29 +-14\.29$/m);
-    expect(out).toMatch(/^the compiled explainer \(tfjs \w+\) is within \S+ of max\|R\|/m);
+    expect(out).toMatch(/^the compiled explainer \(wasm\) is within \S+ of max\|R\|/m);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 

@@ -1,7 +1,9 @@
 // relc check: accounts for the relevance of one input, node by node and cause by cause.
+
 import { causesBySize, leastNamed, roundingText, shareText, totalArrived } from '../../api/balance.js';
 import { compile, type ExplanationOptions } from '../../api/compile.js';
 import type { ConservationReport } from '../../api/conservation.js';
+import { usualTarget } from '../../api/engine.js';
 import type { Explainer } from '../../api/explainer.js';
 import { trace } from '../../api/model.js';
 import type { ExplainOptions } from '../../api/seed.js';
@@ -39,7 +41,7 @@ async function requestOf(given: Arguments, labels: readonly string[]): Promise<E
 async function open(given: Arguments): Promise<Subject> {
   const asked = parseScale(given.text('scale'));
   const watch = new Stopwatch();
-  const backend = await watch.time('start', startTfjs);
+  await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
   const path = given.positional(1);
   await expectFile(path);
@@ -51,7 +53,7 @@ async function open(given: Arguments): Promise<Subject> {
     options: await explanationOptionsOf(given, manifest, isArrayFile(path) ? undefined : usualScale),
     request: await requestOf(given, labels),
     labels,
-    backend,
+    backend: usualTarget,
     watch,
     values: async ({ inputs }) => (await openInput(path, inputs[0]!, { scale, size })).values,
   };
@@ -155,7 +157,7 @@ async function runAll(given: Arguments, terminal: Terminal, subject: Subject): P
   } else {
     const rows = [...outcomes].map(([rules, outcome]) => rowOf(rules, outcome));
     terminal.out(table([['', 'rules', 'arrives', 'unexplained', 'goes to'], ...rows]));
-    terminal.out(styled(terminal, 'dim', `${subject.watch.total()} (tfjs ${subject.backend})`));
+    terminal.out(styled(terminal, 'dim', `${subject.watch.total()} (${subject.backend})`));
   }
   expectExplained(reports);
 }
