@@ -5,6 +5,7 @@ import type { Graph, Name } from '../ir/graph.js';
 import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
+import { decompose } from '../ir/passes/decompose.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
 import { joinSlices } from '../ir/passes/join-slices.js';
 import { oneHot } from '../ir/passes/one-hot.js';
@@ -37,6 +38,7 @@ export const stageNames = [
   'relevance',
   'specialize',
   'expand',
+  'decompose',
   'simplify',
   'share-biasless',
   'share-halves',
@@ -51,6 +53,7 @@ export type StageName = (typeof stageNames)[number];
 const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
   expandBy(rules),
+  decompose,
   simplify,
   shareBiasless,
   shareHalves,

@@ -59,6 +59,19 @@ export function gelu(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
 }
 
+/** x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2 */
+export function geluTanh(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const inner = tf.mul(tf.add(x, tf.mul(tf.mul(x, 0.044715), tf.square(x))), Math.sqrt(2 / Math.PI));
+    return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
+  });
+}
+
+/** x · sigmoid x */
+export function swish(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.mul(x, tf.sigmoid(x)));
+}
+
 /** x, with 1s on the axes it lacks (`aligned`), repeated to `shape`. */
 export function broadcast(x: tf.Tensor, aligned: number[], shape: number[]): tf.Tensor {
   return tf.tidy(() => tf.broadcastTo(tf.reshape(x, aligned), shape));
