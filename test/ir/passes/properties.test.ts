@@ -7,6 +7,7 @@ import { forward } from '../../../src/ir/forward.js';
 import { parse } from '../../../src/ir/parse.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
+import { crop } from '../../../src/ir/passes/crop/crop.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { decompose } from '../../../src/ir/passes/decompose.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
@@ -44,6 +45,7 @@ const passes = [
   { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
   { pass: decompose, tolerance: 1e-12 },
+  { pass: crop, tolerance: 1e-12 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
   { pass: canonicalize, tolerance: 1e-5 },
