@@ -5,6 +5,7 @@ import type { Composite, CompositeLine, Match, RuleChoice } from './composite.js
 import { chefer, signedSmall } from './formulas/quotients.js';
 import { resolved } from './resolve.js';
 import { plainName, type RuleName, ruleTable } from './rules.js';
+import { attnLrp, cpLrp, gammaLayers, plainLayers } from './transformers.js';
 
 /**
  * What relevance starts as, at the scores z before a final softmax: the target's logit; 1 at the target; all scores;
@@ -68,7 +69,11 @@ const cheferSimple = choose('norm', chefer);
 const cheferDense = choose('alphaBeta', { alpha: 1, beta: 0, zeroBias: true, ...chefer });
 
 const cheferRest = (sum: RuleName): Composite => [
-  line('RelProp', { kind: ['activation', 'softmax', 'preprocess', 'scale'] }, choose('pass')),
+  line(
+    'RelProp',
+    { kind: ['activation', 'softmax', 'normalization', 'preprocess', 'scale'] },
+    choose('pass'),
+  ),
   line('MatMul', { kind: 'product' }, cheferSimple),
   line('Add', { op: 'add' }, choose(sum)),
   line('IndexSelect', { op: 'gather' }, cheferSimple),
@@ -109,6 +114,31 @@ function preset(
 }
 
 const gradients = { seed: 'one', quantity: 'gradient' } as const;
+
+const attnLrpSource = 'Achtibat et al., ICML 2024; lxt';
+const cpLrpSource = 'Ali et al., ICML 2022; lxt';
+
+const transformerPresets: readonly Preset[] = [
+  preset(
+    'attnlrp',
+    'for transformers: softmax by its Taylor expansion, equal parts to the factors of a product, ε elsewhere',
+    attnLrpSource,
+    attnLrp(plainLayers),
+  ),
+  preset(
+    'attnlrp-gamma',
+    'attnlrp with γ on convolutions and dense layers',
+    attnLrpSource,
+    attnLrp(gammaLayers),
+  ),
+  preset(
+    'cp-lrp',
+    'for transformers: attention weights, gates and deviations are constants, ε elsewhere',
+    cpLrpSource,
+    cpLrp(plainLayers),
+  ),
+  preset('cp-lrp-gamma', 'cp-lrp with γ on convolutions and dense layers', cpLrpSource, cpLrp(gammaLayers)),
+];
 
 const relevancePresets: readonly Preset[] = [
   preset('epsilon', 'the ε-rule on every affine layer', 'Bach et al., 2015', [
@@ -158,6 +188,7 @@ const relevancePresets: readonly Preset[] = [
     line('affine', { kind: affine }, choose('epsilon', signedSmall)),
     ...captumRest,
   ]),
+  ...transformerPresets,
   preset(
     'chefer',
     'the relprop layers of Transformer-Explainability, sums per sample, one denominator a convolution',

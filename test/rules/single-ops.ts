@@ -40,10 +40,13 @@ const elementwise = [
   singleOp('tanh', x('f32[N,5]'), 'tanh(%x) : f32[N,5]'),
   singleOp('softplus', x('f32[N,5]'), 'softplus(%x) : f32[N,5]'),
   singleOp('gelu', x('f32[N,5]'), 'gelu(%x) : f32[N,5]'),
+  singleOp('gelu_tanh', x('f32[N,5]'), 'gelu_tanh(%x) : f32[N,5]'),
+  singleOp('swish', x('f32[N,5]'), 'swish(%x) : f32[N,5]'),
   singleOp('prelu', xy('f32[N,5]'), 'prelu(%x, %y) : f32[N,5]'),
   singleOp('exp', x('f32[N,3]'), 'exp(%x) : f32[N,3]'),
   singleOp('square', x('f32[N,3]'), 'square(%x) : f32[N,3]'),
   singleOp('softmax', x('f32[N,2,3]'), 'softmax(%x) {axis=2} : f32[N,2,3]'),
+  singleOp('softmax over rows', x('f32[N,3,2]'), 'softmax(%x) {axis=1} : f32[N,3,2]'),
   singleOp('log_softmax', x('f32[N,3]'), 'log_softmax(%x) {axis=1} : f32[N,3]'),
   singleOp(
     'select',
@@ -58,12 +61,37 @@ const elementwise = [
   ),
 ];
 
+const normalizations = [
+  singleOp(
+    'layer_norm',
+    { x: 'in f32[N,2,4]', scale: 'w f32[4]', offset: 'w f32[4]' },
+    'layer_norm(%x, %scale, %offset) {epsilon=0.01} : f32[N,2,4]',
+  ),
+  singleOp('layer_norm, plain', x('f32[N,3]'), 'layer_norm(%x) {epsilon=0.01} : f32[N,3]'),
+  singleOp(
+    'rms_norm',
+    { x: 'in f32[N,2,3]', scale: 'w f32[3]' },
+    'rms_norm(%x, %scale) {epsilon=0.01} : f32[N,2,3]',
+  ),
+];
+
 const products = [
   singleOp('matmul', xy('f32[N,2,3]', 'f32[N,3,2]'), 'einsum(%x, %y) {eq="bij,bjk->bik"} : f32[N,2,2]'),
   singleOp(
     'attention scores',
     xy('f32[N,2,2,3]', 'f32[N,3,2,3]'),
     'einsum(%x, %y) {eq="bqhd,bkhd->bhqk"} : f32[N,2,2,3]',
+  ),
+  singleOp(
+    'attention on values',
+    { ...xy('f32[N,2,3]', 'f32[N,3,2]'), p: 'softmax(%x) {axis=2} : f32[N,2,3]' },
+    'einsum(%p, %y) {eq="bij,bjk->bik"} : f32[N,2,2]',
+  ),
+  singleOp('gate on a value', { ...xy('f32[N,5]'), g: 'swish(%x) : f32[N,5]' }, 'mul(%g, %y) : f32[N,5]'),
+  singleOp(
+    'gate that is explained',
+    { ...xy('f32[N,5]'), g: 'sigmoid(%x) : f32[N,5]' },
+    'mul(%y, %g) : f32[N,5]',
   ),
 ];
 
@@ -155,6 +183,7 @@ const movement = [
 export const singleOps: readonly SingleOp[] = [
   ...layers,
   ...elementwise,
+  ...normalizations,
   ...products,
   ...reductions,
   ...movement,
