@@ -62,16 +62,17 @@ const elementwise = [
 ];
 
 const normalizations = [
+  singleOp('layer_norm', x('f32[N,2,3]'), 'layer_norm(%x) {epsilon=0.5} : f32[N,2,3]'),
   singleOp(
-    'layer_norm',
-    { x: 'in f32[N,2,4]', scale: 'w f32[4]', offset: 'w f32[4]' },
-    'layer_norm(%x, %scale, %offset) {epsilon=0.01} : f32[N,2,4]',
+    'layer_norm with a scale and an offset',
+    { x: 'in f32[N,4]', scale: 'w f32[4]', offset: 'w f32[4]' },
+    'layer_norm(%x, %scale, %offset) {epsilon=0.25} : f32[N,4]',
   ),
-  singleOp('layer_norm, plain', x('f32[N,3]'), 'layer_norm(%x) {epsilon=0.01} : f32[N,3]'),
+  singleOp('rms_norm', x('f32[N,2,3]'), 'rms_norm(%x) {epsilon=0.5} : f32[N,2,3]'),
   singleOp(
-    'rms_norm',
-    { x: 'in f32[N,2,3]', scale: 'w f32[3]' },
-    'rms_norm(%x, %scale) {epsilon=0.01} : f32[N,2,3]',
+    'rms_norm with a scale',
+    { x: 'in f32[N,4]', scale: 'w f32[4]' },
+    'rms_norm(%x, %scale) {epsilon=0.25} : f32[N,4]',
   ),
 ];
 

@@ -9,7 +9,10 @@ import { expectDtype, fixedDim, wrongShape } from './shapes.js';
 
 function inferNormalization([x, ...along]: readonly TensorType[]): TensorType {
   expectDtype(x!, 0, 'f32');
-  const extent = fixedDim(x!.shape.at(-1) ?? 1, 'normalization over the batch axis');
+  const last = x!.shape.at(-1);
+  if (last === undefined)
+    throw wrongShape(`operand 0 is ${printType(x!)}, expected an axis to normalize over`);
+  const extent = fixedDim(last, 'normalization over the batch axis');
   for (const [index, type] of along.entries()) {
     if (type.dtype !== 'f32' || type.shape.length !== 1 || type.shape[0] !== extent) {
       throw wrongShape(`operand ${index + 1} is ${printType(type)}, expected f32[${extent}]`);
@@ -50,7 +53,7 @@ const evaluateBy =
   ([x, scale, offset], node, { precision }) => {
     const result = allocate('f32', concreteShape(node.type), precision);
     const round = roundingOf(precision);
-    const extent = x!.shape.at(-1) ?? 1;
+    const extent = x!.shape.at(-1)!;
     const epsilon = numberOf(node.attrs, 'epsilon');
     for (let start = 0; start < result.data.length; start += extent) {
       const row = (x as TensorData).data.subarray(start, start + extent);
