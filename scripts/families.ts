@@ -22,6 +22,10 @@ export const families: readonly Family[] = [
     presets: ['excitation-backprop', 'chefer', 'chefer-original'],
   },
   {
+    title: 'for transformers',
+    presets: ['attnlrp', 'attnlrp-gamma', 'cp-lrp', 'cp-lrp-gamma'],
+  },
+  {
     title: 'channels of one layer',
     presets: ['grad-cam'],
   },
