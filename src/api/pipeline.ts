@@ -71,7 +71,8 @@ export interface Compiled {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
-  readonly flow: Flow;
+  /** What relevance is accounted for by; undefined where none is propagated. */
+  readonly flow: Flow | undefined;
   /** The rules that the rule lines of the stages name. */
   readonly rules: RuleTable;
   /** The weights of the stages before constants were folded. */
@@ -102,7 +103,7 @@ export function compileExplanation(
   const { rules = ruleTable } = request;
   const ops = dialectWith(rules);
   const all = new Map(stages);
-  const { graph, chosen, explained, flow, notes } = explain(program.graph, ops, {
+  const { graph, ...told } = explain(program.graph, ops, {
     ...request,
     weights: program.weights,
   });
@@ -111,7 +112,7 @@ export function compileExplanation(
   const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {
     all.set(pass.name as StageName, result.graph);
   });
-  return { program: lowered, stages: all, chosen, explained, flow, rules, weights: program.weights, notes };
+  return { ...told, program: lowered, stages: all, rules, weights: program.weights };
 }
 
 /**
