@@ -59,17 +59,18 @@ function spansOf(words: readonly Word[], text: readonly Folded[]): (Span | undef
   });
 }
 
-/** What a lone word that is not found stands for: all between its neighbours. */
+/** What a lone word that is not found stands for: what is between its neighbours, up to white space. */
 function between(
   spans: readonly (Span | undefined)[],
   index: number,
   text: readonly Folded[],
 ): Span | undefined {
-  const [before, after] = [spans.slice(0, index), spans.slice(index + 1)];
-  let from = before.findLast((span) => span !== undefined)?.to ?? 0;
-  let to = after.find((span) => span !== undefined)?.from ?? text.length;
-  while (from < to && isSpace(text[from]!)) from++;
-  while (from < to && isSpace(text[to - 1]!)) to--;
+  const isFound = (span: Span | undefined) => span !== undefined;
+  let from = spans.slice(0, index).findLast(isFound)?.to ?? 0;
+  const end = spans.slice(index + 1).find(isFound)?.from ?? text.length;
+  while (from < end && isSpace(text[from]!)) from++;
+  let to = from;
+  while (to < end && !isSpace(text[to]!)) to++;
   return from < to ? { from, to } : undefined;
 }
 

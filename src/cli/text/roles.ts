@@ -1,6 +1,6 @@
 // Roles: what each input of a model that reads tokens is for, by its name.
 import { RelcError } from '../../ir/error.js';
-import type { Node } from '../../ir/graph.js';
+import type { Name, Node } from '../../ir/graph.js';
 import { elementCount, isBatched, printType } from '../../ir/type.js';
 
 /** Inputs by role; of one shape all of them, a number a token. */
@@ -63,31 +63,34 @@ function idsAmong(nodes: readonly Node[]): Node | undefined {
   return named.length === 1 ? named[0] : undefined;
 }
 
+/** Inputs that have one role each; of what has none, those that were given stay as they are. */
+function byRole(nodes: readonly Node[], { ids, length }: TokenInputs, given: ReadonlySet<Name>) {
+  const roles: { -readonly [Role in FilledRole]?: Node } = {};
+  for (const node of nodes) {
+    const role = roleOf(node);
+    const fits = isRow(node) && elementCount(node.type.shape) === length;
+    if (role !== undefined && roles[role] === undefined && fits) roles[role] = node;
+    else if (node !== ids && !given.has(node.name)) throw unfilled(node);
+  }
+  return roles;
+}
+
 /**
  * The inputs of a model that reads tokens.
- * @throws RelcError RELC5009 where one of them has no role, or another shape
+ * @param given  names of inputs that need not be filled
+ * @throws RelcError RELC5009 where one of the others has no role, or another shape
  */
-export function tokenInputs(nodes: readonly Node[]): TokenInputs {
-  const others = nodes.filter((node) => roleOf(node) === undefined);
-  const ids = idsAmong(others);
+export function tokenInputs(nodes: readonly Node[], given: ReadonlySet<Name> = new Set()): TokenInputs {
+  const ids = idsAmong(nodes.filter((node) => roleOf(node) === undefined));
   if (ids === undefined || !isRow(ids)) {
     throw new RelcError(
       'RELC5009',
-      `the model takes ${listed(nodes)}, and none of them is one row of token ids [N, tokens]`,
+      `the model takes ${listed(nodes)}, and none of them is known for one row of token ids [N, tokens]`,
       'explain the part of the model from the token ids on',
     );
   }
-  const length = elementCount(ids.type.shape);
-  const unknown = nodes.find(
-    (node) =>
-      node !== ids && (others.includes(node) || !isRow(node) || elementCount(node.type.shape) !== length),
-  );
-  if (unknown !== undefined) throw unfilled(unknown);
-  const byRole = filledRoles.map((role) => [role, nodes.filter((node) => roleOf(node) === role)] as const);
-  const double = byRole.find(([, own]) => own.length > 1);
-  if (double !== undefined) throw unfilled(double[1][1]!);
-  const found = byRole.flatMap(([role, [node]]) => (node === undefined ? [] : [[role, node] as const]));
-  return { ids, length, ...Object.fromEntries(found) };
+  const inputs = { ids, length: elementCount(ids.type.shape) };
+  return { ...inputs, ...byRole(nodes, inputs, given) };
 }
 
 /** Whether a model takes a row of integers, beside what is filled by name: token ids, if nothing else is known. */

@@ -1,6 +1,5 @@
 // Tokenizers: the tokenizer.json of Hugging Face, read by their package, which users bring.
 import { dirname, join } from 'node:path';
-import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { RelcError } from '../../ir/error.js';
 import { readText, readTextIfThere } from '../files.js';
 import { type SpelledModel, type Spelling, spellingOf } from './spelling.js';
@@ -35,9 +34,29 @@ interface TokenizerFile extends SpelledModel {
   readonly padding?: { readonly pad_id?: number } | null;
 }
 
-async function load(): Promise<typeof import('@huggingface/tokenizers')> {
+/** What is used of the package, whose own types do not resolve under Node's rules for modules. */
+interface Library {
+  encode(
+    text: string,
+    options: { readonly add_special_tokens: boolean; readonly return_token_type_ids: boolean },
+  ): {
+    /** Undefined where a token has no id, and there is none for unknown ones. */
+    readonly ids: readonly (number | undefined)[];
+    readonly tokens: readonly string[];
+    readonly token_type_ids?: readonly number[];
+  };
+  id_to_token(id: number): string | undefined;
+  token_to_id(token: string): number | undefined;
+  readonly model: { readonly unk_token_id?: number } | null;
+}
+
+interface LibraryModule {
+  readonly Tokenizer: new (file: object, config: object) => Library;
+}
+
+async function load(): Promise<LibraryModule> {
   try {
-    return await import('@huggingface/tokenizers');
+    return (await import('@huggingface/tokenizers')) as LibraryModule;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new RelcError(
@@ -97,14 +116,15 @@ const usualPads = ['[PAD]', '<pad>', '<|pad|>'];
 
 function padOf(file: TokenizerFile, library: Library, config: Readonly<Record<string, unknown>>) {
   const named = [padNameIn(config) ?? [], usualPads].flat().map((name) => library.token_to_id(name));
-  return [file.padding?.pad_id, ...named].find((id?: number) => id !== undefined);
+  return [file.padding?.pad_id, ...named].find((id) => id !== undefined);
 }
 
 function encodingOf(library: Library, path: string, text: string, hasSpecial: boolean): Encoding {
-  const options = { add_special_tokens: hasSpecial, return_token_type_ids: true } as const;
+  const options = { add_special_tokens: hasSpecial, return_token_type_ids: true };
   const { ids, tokens, token_type_ids: types } = library.encode(text, options);
-  const lost = ids.findIndex((id) => !Number.isInteger(id));
-  if (lost < 0) return { ids, types: types ?? ids.map(() => 0) };
+  const known = ids.filter((id) => id !== undefined);
+  if (known.length === ids.length) return { ids: known, types: types ?? known.map(() => 0) };
+  const lost = ids.indexOf(undefined);
   throw new RelcError(
     'RELC5009',
     `"${tokens[lost]}" is not in the vocabulary of ${path}, which has no token for what it does not know`,
