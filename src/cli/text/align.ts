@@ -87,8 +87,10 @@ export function aligned(words: readonly Word[], text: string): Word[] {
     const span = found[index] ?? (isAlone ? between(found, index, folded) : undefined);
     if (span === undefined) return word;
     const [start, stop] = [folded[span.from]!.start, folded[span.to - 1]!.end];
-    const spaced = word.spaced && (start > end || words[index - 1]?.special === true);
+    const gap = written.slice(end, start);
     end = stop;
-    return { ...word, text: written.slice(start, stop), spaced };
+    const isClose = gap === '' && words[index - 1]?.special !== true;
+    const before = word.before === '' || isClose ? '' : gap.includes('\n') ? '\n' : ' ';
+    return { ...word, text: written.slice(start, stop), before };
   });
 }

@@ -19,7 +19,7 @@ export interface TokenText {
 }
 
 /** The inputs of a model, and its graph. */
-export interface Reader {
+export interface ModelInputs {
   readonly nodes: readonly Node[];
   readonly graph: Graph;
 }
@@ -56,7 +56,7 @@ export function encode(text: string, tokenizer: Tokenizer | undefined): Encoding
  * A text as inputs of a model.
  * @throws RelcError RELC5001 (no tokenizer), RELC5009 (an empty text, too long a one, inputs that cannot be filled)
  */
-export function openText(text: string, { nodes, graph }: Reader, options: TextOptions): OpenedText {
+export function openText(text: string, { nodes, graph }: ModelInputs, options: TextOptions): OpenedText {
   const inputs = tokenInputs(nodes);
   const { tokenizer, truncates } = options;
   const whole = encode(text, tokenizer);
@@ -85,13 +85,13 @@ function countIn(ids: readonly number[], mask: Float32Array | undefined, pad: nu
  * Rows of ids as inputs of a model: of those that are not given, the mask and others are filled.
  * @throws RelcError RELC5009 (too many ids, ids that there are not, inputs that cannot be filled)
  */
-export function openIds(given: NumbersByName, reader: Reader, { tokenizer }: TextOptions): OpenedText {
-  const inputs = tokenInputs(reader.nodes, new Set(Object.keys(given)));
+export function openIds(given: NumbersByName, model: ModelInputs, { tokenizer }: TextOptions): OpenedText {
+  const inputs = tokenInputs(model.nodes, new Set(Object.keys(given)));
   const { [inputs.ids.name]: row, ...others } = given;
   if (row === undefined) throw new RelcError('RELC5009', `the ids of input ${inputs.ids.name} are missing`);
   const pad = tokenizer?.pad;
   const all = [...row];
-  expectIds(all, vocabularyOf(reader.graph, inputs.ids.name), tokenizer);
+  expectIds(all, vocabularyOf(model.graph, inputs.ids.name), tokenizer);
   const mask = inputs.mask === undefined ? undefined : others[inputs.mask.name];
   const ids = all.slice(0, countIn(all, mask, pad));
   // What was given as padding stays as it was

@@ -1,4 +1,5 @@
 // Tokenizers: the tokenizer.json of Hugging Face, read by their package, which users bring.
+import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { RelcError } from '../../ir/error.js';
 import { readText, readTextIfThere } from '../files.js';
@@ -14,6 +15,8 @@ export interface Encoding {
 
 export interface Tokenizer {
   readonly path: string;
+  /** Of the file: equal where texts are cut alike. */
+  readonly hash: string;
   readonly spelling: Spelling;
   /** The id of the token that fills up texts; undefined where there is none. */
   readonly pad: number | undefined;
@@ -91,12 +94,8 @@ function parsed(text: string, path: string): Readonly<Record<string, unknown>> {
 const optional = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
 
 /** @throws RelcError RELC5008 */
-async function fileAt(path: string): Promise<TokenizerFile> {
-  const file: Readonly<Record<string, unknown>> = {
-    ...optional,
-    added_tokens: [],
-    ...parsed(await readText(path), path),
-  };
+function fileIn(text: string, path: string): TokenizerFile {
+  const file: Readonly<Record<string, unknown>> = { ...optional, added_tokens: [], ...parsed(text, path) };
   const { model } = file;
   if (typeof model !== 'object' || model === null || !('vocab' in model)) {
     throw unreadable(path, 'it has no model with a vocab');
@@ -155,9 +154,11 @@ function cut(full: Encoding, own: readonly number[], length: number): Encoding {
  * @throws RelcError RELC5002 (no such file), RELC5005 (the package is missing), RELC5008 (it is no tokenizer)
  */
 export async function openTokenizer(path: string): Promise<Tokenizer> {
-  const file = await fileAt(path);
+  const text = await readText(path);
+  const file = fileIn(text, path);
   const beside = join(dirname(path), 'tokenizer_config.json');
-  const config = parsed((await readTextIfThere(beside)) ?? '{}', beside);
+  const besideText = (await readTextIfThere(beside)) ?? '{}';
+  const config = parsed(besideText, beside);
   const { Tokenizer: Class } = await load();
   let library: Library;
   try {
@@ -172,6 +173,7 @@ export async function openTokenizer(path: string): Promise<Tokenizer> {
   const encode = (text: string, hasSpecial = true) => encodingOf(library, path, text, hasSpecial);
   return {
     path,
+    hash: createHash('sha256').update(text).update(besideText).digest('hex'),
     spelling: spellingOf(file),
     pad: padOf(file, library, config),
     encode,

@@ -15,8 +15,8 @@ export interface Word {
   /** Indices of its tokens, consecutive. */
   readonly tokens: readonly number[];
   readonly special: boolean;
-  /** Whether white space stands before it. */
-  readonly spaced: boolean;
+  /** The white space before it. */
+  readonly before: '' | ' ' | '\n';
 }
 
 /** Scripts that put no space between words: what a tokenizer cuts there stays cut. */
@@ -61,6 +61,6 @@ export function wordsOf(tokens: readonly Token[], spelling: Spelling): Word[] {
   }
   return words.map((word, index) => ({
     ...{ text: visible(word.read), tokens: word.tokens, special: word.special },
-    spaced: index > 0 && isSpaced(words[index - 1]!, word),
+    before: index > 0 && isSpaced(words[index - 1]!, word) ? ' ' : '',
   }));
 }
