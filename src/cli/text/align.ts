@@ -74,6 +74,13 @@ function between(
   return from < to ? { from, to } : undefined;
 }
 
+/** White space, and how many lines it ends. */
+function gapOf(gap: string): Word['before'] {
+  const lines = gap.split('\n').length - 1;
+  if (lines > 0) return lines > 1 ? '\n\n' : '\n';
+  return gap === '' ? '' : ' ';
+}
+
 /** The words of a text, as they are written there. */
 export function aligned(words: readonly Word[], text: string): Word[] {
   const written = text.normalize('NFC');
@@ -89,8 +96,7 @@ export function aligned(words: readonly Word[], text: string): Word[] {
     const [start, stop] = [folded[span.from]!.start, folded[span.to - 1]!.end];
     const gap = written.slice(end, start);
     end = stop;
-    const isClose = gap === '' && words[index - 1]?.special !== true;
-    const before = word.before === '' || isClose ? '' : gap.includes('\n') ? '\n' : ' ';
-    return { ...word, text: written.slice(start, stop), before };
+    const isFirst = index === 0 || words[index - 1]!.special;
+    return { ...word, text: written.slice(start, stop), before: isFirst ? word.before : gapOf(gap) };
   });
 }

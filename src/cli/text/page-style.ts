@@ -53,18 +53,27 @@ ol{list-style:none}
 .panel h2{font-size:1.1875rem;line-height:1.3;font-weight:650;display:flex;justify-content:space-between;align-items:baseline;gap:1rem;flex-wrap:wrap}
 .panel h2 small{font-family:ui-monospace,"SF Mono",Menlo,Consolas,monospace}
 .text{position:relative;font:1.3125rem/2 "Iowan Old Style","Palatino Linotype",Palatino,Charter,Georgia,"Noto Serif",serif;padding-bottom:3.25rem;overflow-wrap:anywhere}
-.w{padding:.14em .2em;border-radius:.28em;-webkit-box-decoration-break:clone;box-decoration-break:clone;cursor:default;print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.w:hover{outline:2px solid var(--ink);outline-offset:0}
-.special{font:.72em/1 ui-monospace,"SF Mono",Menlo,Consolas,monospace;outline:1px dashed var(--dim);outline-offset:-1px;vertical-align:.12em;padding:.3em .45em}
+.w{padding:.14em .18em;border-radius:.28em;-webkit-box-decoration-break:clone;box-decoration-break:clone;cursor:default;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.w.z{background:none;color:inherit;padding-left:0;padding-right:0}
+.joined{border-top-right-radius:0;border-bottom-right-radius:0}
+.w.joined{padding-right:0}
+.joins{border-top-left-radius:0;border-bottom-left-radius:0}
+.w.joins{padding-left:0}
+.w:hover{outline:2px solid var(--ink)}
+.special{font:.68em/1 ui-monospace,"SF Mono",Menlo,Consolas,monospace;outline:1px dashed var(--dim);outline-offset:-1px;vertical-align:.12em;padding:.3em .45em;white-space:nowrap;display:inline-block}
+.w.special.z{padding:.3em .45em}
+.none{color:var(--dim);font-size:.9375rem}
 .w::after,.hint{position:absolute;left:0;right:0;bottom:0;padding:.5rem .8rem;border-radius:.5rem;font:.875rem/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums;pointer-events:none}
-.w::after{content:attr(data-tip);visibility:hidden;background:var(--tip);color:var(--tip-ink)}
+.w::after{content:attr(data-tip);visibility:hidden;z-index:1;background:var(--tip);color:var(--tip-ink)}
 .w:hover::after{visibility:visible}
 .hint{color:var(--dim);background:var(--page);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .sum{color:var(--dim);font-size:.875rem;font-variant-numeric:tabular-nums}
 .ranks{border-top:1px solid var(--line);padding-top:.9rem;display:grid;gap:.3rem}
 .ranks li{display:grid;grid-template-columns:minmax(5rem,9rem) minmax(4rem,1fr) 4.75rem 4.25rem;gap:.75rem;align-items:center;font-size:.9375rem}
 .ranks .label{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.ranks li:has(.share:empty){grid-template-columns:minmax(5rem,9rem) minmax(4rem,1fr) 4.75rem}
 .ranks .share{color:var(--dim)}
+.ranks .share:empty{display:none}
 .bar{display:grid;grid-template-columns:1fr 1fr;height:.75rem;background:linear-gradient(var(--line),var(--line)) center/1px 100% no-repeat}
 .bar i{display:block;width:var(--w);min-width:2px;height:100%;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .bar .for{grid-column:2;background:var(--for);border-radius:0 .2rem .2rem 0}
@@ -78,6 +87,7 @@ code{font:.9em ui-monospace,"SF Mono",Menlo,Consolas,monospace;overflow-wrap:any
 footer{margin-top:2rem;color:var(--dim);font-size:.8125rem}
 footer dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem}
 dd{overflow-wrap:anywhere}
+@media (min-width:60rem){.one .panel{display:grid;grid-template-columns:minmax(0,1.6fr) minmax(21rem,1fr);grid-template-rows:auto auto auto 1fr;column-gap:2.75rem}.one .panel h2,.one .legend{grid-column:1/-1}.one .ranks{grid-column:2;grid-row:2/span 3;border-top:0;padding-top:.4rem;align-content:start}.one .ranks li{grid-template-columns:minmax(4.5rem,7.5rem) minmax(4rem,1fr) 4.25rem 4.25rem}}
 @media (max-width:44rem){header{grid-template-columns:minmax(0,1fr);align-items:start}.ranks li{grid-template-columns:minmax(4rem,7rem) minmax(3rem,1fr) 4.25rem}.ranks .share{display:none}}
 @media print{body{background:#fff}.hint{visibility:hidden}.panel{break-inside:avoid}}
 `;

@@ -24,7 +24,7 @@ const shownWords = 12;
 const signed = (value: number) => `${value > 0 ? '+' : ''}${formatValue(value)}`.replaceAll('-', '−');
 
 const share = ({ view }: Panel, amount: number) =>
-  view.start === undefined ? '' : percent(shareOfStart(view, amount));
+  view.start === undefined ? '' : percent(shareOfStart(view, amount)).replace('-', '−');
 
 /** `wonderful  +0.53 · 31.2 % of f(x) · wonder +0.4, ##ful +0.13` */
 function tipOf(panel: Panel, text: TokenText, word: RatedWord): string {
@@ -38,13 +38,19 @@ function tipOf(panel: Panel, text: TokenText, word: RatedWord): string {
   ].join(' · ');
 }
 
-const gaps = { '': '', ' ': ' ', '\n': '<br>\n' } as const;
+const gaps = { '': '', ' ': ' ', '\n': '<br>\n', '\n\n': '<br><br>\n' } as const;
 
-function wordMarkup(panel: Panel, text: TokenText, word: RatedWord): Html {
+function wordMarkup(panel: Panel, text: TokenText, index: number): Html {
+  const word = panel.words[index]!;
   const shade = shadeClass(strengthOf(panel, word.relevance));
-  const special = word.special ? ' special' : '';
+  const kinds = [
+    ...['w', shade],
+    ...(word.special ? ['special'] : []),
+    ...(index > 0 && word.before === '' ? ['joins'] : []),
+    ...(panel.words[index + 1]?.before === '' ? ['joined'] : []),
+  ];
   const gap = new Html(gaps[word.before]);
-  return html`${gap}<span class="w ${shade}${special}" data-tip="${tipOf(panel, text, word)}">${word.text}</span>`;
+  return html`${gap}<span class="${kinds.join(' ')}" data-tip="${tipOf(panel, text, word)}">${word.text}</span>`;
 }
 
 /** How wide a bar is: a share of the largest. */
@@ -97,16 +103,17 @@ function legend({ limit, exceeded }: Panel): Html {
 function panelMarkup(subject: Subject, panel: Panel, ownScale: boolean): Html {
   const text = subject.input.text!;
   const { view } = panel;
-  const words = panel.words.map((word) => wordMarkup(panel, text, word));
+  const words = panel.words.map((_, index) => wordMarkup(panel, text, index));
   const ranks = ranked(panel)
     .slice(0, shownWords)
     .map((word) => rankMarkup(panel, word));
+  const none = when(ranks.length === 0, () => html`<li class="none">No word has relevance.</li>\n`);
   return html`<article class="panel">
 <h2><span>${subjectName(subject, view)}</span><small>${view.method}</small></h2>
 ${when(ownScale, () => legend(panel))}<p class="text" dir="auto">${words}<span class="hint" aria-hidden="true">Point at a word for its relevance and its pieces.</span></p>
 <p class="sum">${sumText(panel)}</p>
 <ol class="ranks">
-${ranks}</ol>
+${ranks}${none}</ol>
 ${tokenTable(panel, text)}
 </article>
 `;

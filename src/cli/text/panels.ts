@@ -76,6 +76,8 @@ export const isExplained = (views: readonly View[], { input }: TokenText): boole
 export const strengthOf = ({ limit }: Panel, relevance: number): number =>
   limit === 0 ? 0 : relevance / limit;
 
-/** Words by magnitude, the largest first. */
+/** Words by magnitude, the largest first; none that have nothing. */
 export const ranked = ({ words }: Panel): RatedWord[] =>
-  [...words].sort((a, b) => Math.abs(b.relevance) - Math.abs(a.relevance));
+  words
+    .filter(({ relevance }) => relevance !== 0)
+    .sort((a, b) => Math.abs(b.relevance) - Math.abs(a.relevance));

@@ -33,8 +33,8 @@ function linesOf(words: readonly RatedWord[], columns: number): RatedWord[][] {
   for (const word of words) {
     const width = widthOf(marked(word));
     const isFull = used + word.before.length + width > columns;
-    if (used > 0 && (isFull || word.before === '\n')) {
-      lines.push([]);
+    if (used > 0 && (isFull || word.before.startsWith('\n'))) {
+      lines.push(...(word.before === '\n\n' ? [[], []] : [[]]));
       used = 0;
     }
     used += width + (used > 0 ? word.before.length : 0);
@@ -63,7 +63,8 @@ function wordTable(panel: Panel, text: TokenText): string {
   const { view, words } = panel;
   const hasPieces = words.some(({ tokens }) => tokens.length > 1);
   const hasShare = view.start !== undefined;
-  const rows = ranked(panel)
+  const all = ranked(panel);
+  const rows = all
     .slice(0, shownWords)
     .map((word) => [
       marked(word),
@@ -72,7 +73,7 @@ function wordTable(panel: Panel, text: TokenText): string {
       ...(hasShare ? [percent(shareOfStart(view, word.relevance))] : []),
     ]);
   const head = ['word', ...(hasPieces ? ['pieces'] : []), 'relevance', ...(hasShare ? ['share'] : [])];
-  const rest = words.length - rows.length;
+  const rest = all.length - rows.length;
   return [table([head, ...rows]), ...(rest > 0 ? [`… and ${rest} of smaller magnitude`] : [])].join('\n');
 }
 

@@ -16,7 +16,7 @@ export interface Word {
   readonly tokens: readonly number[];
   readonly special: boolean;
   /** The white space before it. */
-  readonly before: '' | ' ' | '\n';
+  readonly before: '' | ' ' | '\n' | '\n\n';
 }
 
 /** Scripts that put no space between words: what a tokenizer cuts there stays cut. */
