@@ -14,7 +14,7 @@ import { type DoneLine, type FailedLine, Journal, stampOf } from './journal.js';
 import type { Refuse } from './method.js';
 import { disposeAll, type Prepared, prepare, subjectOf } from './prepare.js';
 import { reportOf } from './report.js';
-import { subjectName } from './subject.js';
+import { relevanceNames, subjectName } from './subject.js';
 import { progressBar, Stopwatch, styled, type Terminal, timeText } from './terminal.js';
 
 /** Failures that are told at the end; the journal has all. */
@@ -62,7 +62,7 @@ function itemsOf(inputs: readonly string[], { out, arrays }: Folders, earlier: r
 /** @throws RelcError RELC5001 where what is written would take the place of an input */
 function expectApart(items: readonly Item[], { explainers }: Prepared): void {
   const inputs = new Set(items.map(({ input }) => resolve(input)));
-  const values = [...explainers[0]!.compiled.explained.keys()];
+  const values = relevanceNames(explainers[0]!);
   for (const { shown, arrays } of items) {
     const saved =
       arrays === undefined ? [] : values.map((name) => arrayPath(arrays, name, values.length === 1));

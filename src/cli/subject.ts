@@ -1,6 +1,7 @@
 // The subject of relc explain: a model, one input, and what is said of it, ready to be drawn and reported.
 import type { Explainer, Explanation, Values } from '../api/explainer.js';
 import { nodeOf } from '../ir/graph.js';
+import { relevanceKey } from '../rules/explanation.js';
 import type { OpenedInput } from './input.js';
 import { labelOf } from './labels.js';
 import type { Heat } from './picture/heatmap.js';
@@ -23,6 +24,13 @@ export interface Subject {
   readonly views: readonly View[];
   readonly backend: string;
   readonly watch: Stopwatch;
+}
+
+/** What an explainer gives relevance by, in order: inputs, or values that were asked for. */
+export function relevanceNames({ compiled }: Explainer): string[] {
+  const prefix = relevanceKey('');
+  const keys = Object.keys(compiled.program.graph.outputs).filter((key) => key.startsWith(prefix));
+  return keys.map((key) => key.slice(prefix.length));
 }
 
 /** Names of the explained values: inputs, or what was asked for with --at. Of a text's inputs all but its ids are left out. */
@@ -66,8 +74,12 @@ export function heatOf({ data, shape }: Values): Heat | undefined {
   return { width, height, data: sums };
 }
 
-/** The heat of a value of a view; of three axes only an input is a picture, and not a row of tokens. */
+/**
+ * The heat of a value of a view; of three axes only an input is a picture, and not a row of tokens, which is what attention
+ * methods give.
+ */
 export function heatAt({ explainer, explanation }: View, name: string): Heat | undefined {
+  if (explainer.request.preset.attention !== undefined) return undefined;
   const { stages, explained } = explainer.compiled;
   const isInput = nodeOf(stages.get('canonicalize')!, explained.get(name)!).op === 'input';
   const values = explanation.relevances[name]!;

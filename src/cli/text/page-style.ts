@@ -55,9 +55,9 @@ ol{list-style:none}
 .text{position:relative;font:1.3125rem/2 "Iowan Old Style","Palatino Linotype",Palatino,Charter,Georgia,"Noto Serif",serif;padding-bottom:3.25rem;overflow-wrap:anywhere}
 .w{padding:.14em .18em;border-radius:.28em;-webkit-box-decoration-break:clone;box-decoration-break:clone;cursor:default;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .w.z{background:none;color:inherit;padding-left:0;padding-right:0}
-.joined{border-top-right-radius:0;border-bottom-right-radius:0}
+.joined:has(+.w:not(.z)){border-top-right-radius:0;border-bottom-right-radius:0}
 .w.joined{padding-right:0}
-.joins{border-top-left-radius:0;border-bottom-left-radius:0}
+.w:not(.z)+.joins{border-top-left-radius:0;border-bottom-left-radius:0}
 .w.joins{padding-left:0}
 .w:hover{outline:2px solid var(--ink)}
 .special{font:.68em/1 ui-monospace,"SF Mono",Menlo,Consolas,monospace;outline:1px dashed var(--dim);outline-offset:-1px;vertical-align:.12em;padding:.3em .45em;white-space:nowrap;display:inline-block}

@@ -1,5 +1,4 @@
 // Panels: the relevance of tokens and words in each view, and the scale that their colours have in common.
-import type { Values } from '../../api/explainer.js';
 import type { Subject, View } from '../subject.js';
 import type { TokenText } from './open.js';
 import type { Word } from './words.js';
@@ -24,19 +23,11 @@ export interface Panel {
   readonly exceeded: boolean;
 }
 
-/** Relevance by token: of integers whose embedding is explained, the last axis is summed. */
-function perToken({ data }: Values, length: number): number[] {
-  const width = data.length / length;
-  return Array.from({ length }, (_, token) =>
-    data.subarray(token * width, (token + 1) * width).reduce((sum, value) => sum + value, 0),
-  );
-}
-
 const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0);
 
 function rated(view: View, text: TokenText): Omit<Panel, 'limit' | 'exceeded'> {
-  const { tokens: known, padding, input } = text;
-  const all = perToken(view.explanation.relevances[input]!, known.length + padding);
+  const { tokens: known, input } = text;
+  const all = [...view.explanation.relevances[input]!.data];
   const words = text.words.map((word) => ({
     ...word,
     relevance: sumOf(word.tokens.map((index) => all[index]!)),
