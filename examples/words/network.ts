@@ -11,6 +11,9 @@ const headWidth = width / heads;
 const hiddenWidth = 96;
 const blocks = 3;
 
+/** The standard deviation of the embeddings' first values. */
+const embeddingSpread = 0.3;
+
 type Symbolic = tf.SymbolicTensor;
 
 /** A layer applied to one value. */
@@ -35,7 +38,19 @@ class Initializers {
   dense(inputs: number, gain = 1) {
     return this.normal(gain / Math.sqrt(inputs));
   }
+
+  /**
+   * For the queries and the keys of a head; the scale 1 / sqrt(headWidth) of its scores lies in the queries' weights. If both
+   * start alike, scores are x W Wᵀ y, and tokens attend to their like and to what is near them.
+   */
+  queriesAndKeys(alike: boolean): readonly [queries: Initializer, keys: Initializer] {
+    const queries = this.dense(width, 1 / Math.sqrt(headWidth));
+    if (alike) this.count--;
+    return [queries, this.dense(width)];
+  }
 }
+
+type Initializer = ReturnType<typeof tf.initializers.randomNormal>;
 
 /**
  * Two inputs as BERT has them: `input_ids` [N, length] and `attention_mask` [N, length], 1 for a token and 0 for padding. The
@@ -75,7 +90,7 @@ export function buildNetwork(vocabulary: number, classes: number, seed: number):
  * mean stays 0, whose variance and scale stay 1: one feature for each number of the table.
  */
 function embedded(ids: Symbolic, vocabulary: number, initializers: Initializers): Symbolic {
-  const embeddingsInitializer = initializers.normal(0.3);
+  const embeddingsInitializer = initializers.normal(embeddingSpread);
   const token = tf.layers.embedding({
     name: 'token',
     inputDim: vocabulary,
@@ -85,10 +100,22 @@ function embedded(ids: Symbolic, vocabulary: number, initializers: Initializers)
   const place = tf.layers.batchNormalization({
     name: 'place',
     epsilon: 1e-7,
-    betaInitializer: initializers.normal(0.3),
   });
   const row = through(tf.layers.reshape({ name: 'row', targetShape: [length * width] }), through(token, ids));
-  return through(tf.layers.reshape({ name: 'rows', targetShape: [length, width] }), through(place, row));
+  const placed = through(place, row);
+  const [scale, , mean, variance] = place.getWeights();
+  place.setWeights([scale!, sinusoids(), mean!, variance!]);
+  return through(tf.layers.reshape({ name: 'rows', targetShape: [length, width] }), placed);
+}
+
+/** Waves of many lengths over the places, with which the table of places starts: near places have similar rows. */
+function sinusoids(): tf.Tensor1D {
+  const values = Array.from({ length: length * width }, (_, index) => {
+    const [place, channel] = [Math.floor(index / width), index % width];
+    const angle = place / 100 ** (Math.floor(channel / 2) / (width / 2));
+    return embeddingSpread * Math.SQRT2 * (channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
+  });
+  return tf.tensor1d(values);
 }
 
 /**
@@ -102,23 +129,22 @@ function paddingPenalty(mask: Symbolic): Symbolic {
   return through(tf.layers.reshape({ name: 'keys', targetShape: [1, length] }), penalty);
 }
 
-/** Attention of several heads; the scale 1 / sqrt(headWidth) of the scores lies in the queries' first weights. */
+/** Attention of several heads. */
 function attention(name: string, state: Symbolic, penalty: Symbolic, initializers: Initializers): Symbolic {
-  const dense = (part: string, units: number, gain = 1) => {
-    const kernelInitializer = initializers.dense(width, gain);
-    return tf.layers.dense({ name: `${name}/${part}`, units, kernelInitializer });
-  };
+  const dense = (part: string, units: number, kernelInitializer: Initializer) =>
+    tf.layers.dense({ name: `${name}/${part}`, units, kernelInitializer });
   const results = Array.from({ length: heads }, (_, head) => {
-    const query = through(dense(`query${head}`, headWidth, 1 / Math.sqrt(headWidth)), state);
-    const key = through(dense(`key${head}`, headWidth), state);
-    const value = through(dense(`value${head}`, headWidth), state);
+    const [queries, keys] = initializers.queriesAndKeys(head === 0);
+    const query = through(dense(`query${head}`, headWidth, queries), state);
+    const key = through(dense(`key${head}`, headWidth, keys), state);
+    const value = through(dense(`value${head}`, headWidth, initializers.dense(width)), state);
     const scores = through(tf.layers.dot({ name: `${name}/scores${head}`, axes: [2, 2] }), [query, key]);
     const masked = sum(`${name}/masked${head}`, [scores, penalty]);
     const weights = through(tf.layers.softmax({ name: `${name}/softmax${head}`, axis: -1 }), masked);
     return through(tf.layers.dot({ name: `${name}/mixed${head}`, axes: [2, 1] }), [weights, value]);
   });
   const joined = through(tf.layers.concatenate({ name: `${name}/heads`, axis: -1 }), results);
-  return through(dense('out', width, 0.5), joined);
+  return through(dense('out', width, initializers.dense(width, 0.5)), joined);
 }
 
 function feedForward(prefix: string, state: Symbolic, initializers: Initializers): Symbolic {
