@@ -143,8 +143,8 @@ describe('dump', () => {
     expect(names).toContain('02-relevance.relc');
     expect(readFileSync(join(directory, '02-relevance.relc'), 'utf8')).toContain('rule.epsilon');
     expect(readFileSync(join(directory, '00-trace.relc'), 'utf8')).toContain('// colours');
-    expect(readFileSync(join(directory, '13-fuse.txt'), 'utf8')).toMatch(/^kernels @halves\n/);
-    expect(readFileSync(join(directory, '14-plan.txt'), 'utf8')).toMatch(/^plan @halves\n/);
+    expect(readFileSync(join(directory, '15-fuse.txt'), 'utf8')).toMatch(/^kernels @halves\n/);
+    expect(readFileSync(join(directory, '16-plan.txt'), 'utf8')).toMatch(/^plan @halves\n/);
   });
 
   it('prints kernels and their plan, of the model or of its explainer, for a number of samples', async () => {

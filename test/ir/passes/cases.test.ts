@@ -8,6 +8,7 @@ import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.j
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { crop } from '../../../src/ir/passes/crop/crop.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
+import { decompose } from '../../../src/ir/passes/decompose.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../../src/ir/passes/one-hot.js';
@@ -20,6 +21,7 @@ import { printAll, readCase, runCase } from './case-file.js';
 
 const folder = new URL('../../cases/', import.meta.url);
 const passes = [
+  decompose,
   simplify,
   shareBiasless,
   shareHalves,

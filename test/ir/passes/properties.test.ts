@@ -38,6 +38,7 @@ function agree(a: number, b: number, tolerance: number): boolean {
 }
 
 const passes = [
+  { pass: decompose, tolerance: 1e-12 },
   { pass: simplify, tolerance: 0 },
   { pass: shareBiasless, tolerance: 0 },
   { pass: shareHalves, tolerance: 1e-12 },
