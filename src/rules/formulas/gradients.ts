@@ -14,6 +14,7 @@ import {
 } from '../leaks.js';
 import type { Expansion, RuleDefinition } from '../rules.js';
 import { like, pullBack, type Reference } from './reference.js';
+import { isRowwise, rowwiseLosses, rowwiseLossesAmongRules } from './row-derivatives.js';
 import {
   needsDerivative,
   pull,
@@ -30,6 +31,7 @@ import {
 function leaksOfGradient(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   const whole = () => k.mul(relevance, node.name);
+  if (isRowwise(node)) return rowwiseLosses(loss);
   switch (dependenceOf(loss)) {
     case 'affine':
       return offsetLeaks(loss, () => relevance);
@@ -59,6 +61,7 @@ function timesOperand({ k, live, node }: Loss, pulled: Name): Name {
 function leaksAmongRules(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   if (forward[node.op as 'reshape']?.traits?.routes) return routeLeaks(loss);
+  if (isRowwise(node)) return rowwiseLossesAmongRules(loss);
   const beyond = (reach: () => Name) => k.mul(relevance, k.sub(k.constant(1, relevance), reach()));
   switch (dependenceOf(loss)) {
     case 'affine':
