@@ -4,6 +4,8 @@ import { presets } from '../src/rules/presets.js';
 export interface Family {
   readonly title: string;
   readonly presets: readonly string[];
+  /** Methods that explain a transformer's tokens: no picture of a convolutional network shows them. */
+  readonly ofTokens?: true;
 }
 
 export const families: readonly Family[] = [
@@ -30,6 +32,23 @@ export const families: readonly Family[] = [
   {
     title: 'derivatives',
     presets: ['gradient', 'gradient-times-input', 'guided-backprop', 'deconvnet'],
+  },
+  {
+    title: 'attention matrices of transformers',
+    presets: [
+      'transformer-attribution',
+      'rollout',
+      'last-layer',
+      'last-layer-ablation',
+      'second-layer',
+      'second-layer-ablation',
+      'full',
+      'last-layer-attn',
+      'attention-rollout',
+      'gradient-attention',
+      'attention-grad-cam',
+    ],
+    ofTokens: true,
   },
 ];
 
