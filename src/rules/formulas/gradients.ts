@@ -13,16 +13,10 @@ import {
   withOperands,
 } from '../leaks.js';
 import type { Expansion, RuleDefinition } from '../rules.js';
+import { pull } from './linear.js';
 import { like, pullBack, type Reference } from './reference.js';
 import { isRowwise, rowwiseLosses, rowwiseLossesAmongRules } from './row-derivatives.js';
-import {
-  needsDerivative,
-  pull,
-  pullRelevance,
-  routeLeaks,
-  transposeOnly,
-  winnerLeaks,
-} from './structural.js';
+import { needsDerivative, pullRelevance, routeLeaks, transposeOnly, winnerLeaks } from './structural.js';
 
 /**
  * G at the result stands for value ⊙ G, of which the operands receive x ⊙ vjp(G): the same account as LRP-0's, with
