@@ -6,7 +6,9 @@ import type { ConservationReport } from '../../api/conservation.js';
 import { usualTarget } from '../../api/engine.js';
 import type { Explainer } from '../../api/explainer.js';
 import { trace } from '../../api/model.js';
+import { canonical } from '../../api/pipeline.js';
 import type { ExplainOptions } from '../../api/seed.js';
+import { attentionMatrices } from '../../ir/analyses/attention.js';
 import { RelcError } from '../../ir/error.js';
 import type { Program } from '../../ir/passes/pass.js';
 import { presets } from '../../rules/presets.js';
@@ -135,7 +137,9 @@ function rowOf(rules: string, outcome: Outcome): readonly string[] {
 
 async function runAll(given: Arguments, terminal: Terminal, subject: Subject): Promise<void> {
   const outcomes = new Map<string, Outcome>();
-  for (const rules of presets.keys()) {
+  const hasAttention = attentionMatrices(canonical(subject.program).program.graph).length > 0;
+  for (const [rules, { attention }] of presets) {
+    if (attention !== undefined && !hasAttention) continue;
     try {
       const own = { ...subject, options: { ...subject.options, rules } };
       outcomes.set(rules, (await checkOne(terminal, own)).report);
