@@ -10,7 +10,7 @@ import { type Program, runPasses } from '../ir/passes/pass.js';
 import { simplify } from '../ir/passes/simplify.js';
 import { stated } from '../ir/stated.js';
 import type { TensorData } from '../ir/tensor.js';
-import { type Account, accountKey, addAccount } from '../rules/account.js';
+import { type Account, accountKey, addAccount, type Flow } from '../rules/account.js';
 import { expandBy } from '../rules/expand.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { Seed } from '../rules/presets.js';
@@ -35,14 +35,27 @@ interface AccountProgram {
 /** Made once for a compiled program, however many samples are checked. */
 const accountPrograms = new WeakMap<Compiled, AccountProgram>();
 
-function accountProgramOf(compiled: Compiled): AccountProgram {
+/** A compiled program in which relevance flows. */
+type Accountable = Compiled & { readonly flow: Flow };
+
+/** @throws RelcError RELC3005 where nothing flows */
+function expectFlow(compiled: Compiled): asserts compiled is Accountable {
+  if (compiled.flow !== undefined) return;
+  throw new RelcError(
+    'RELC3005',
+    'attention as it is propagates no relevance: there is nothing to account for',
+    'check rules that do, such as attnlrp or transformer-attribution',
+  );
+}
+
+function accountProgramOf(compiled: Accountable): AccountProgram {
   const known = accountPrograms.get(compiled) ?? accountProgram(compiled);
   accountPrograms.set(compiled, known);
   return known;
 }
 
 /** The graph of the rule lines with its account, down to ops, and no more than the check reads. */
-function accountProgram({ stages, flow, rules, weights }: Compiled): AccountProgram {
+function accountProgram({ stages, flow, rules, weights }: Accountable): AccountProgram {
   const ops: Dialect = dialectWith(rules);
   const account = addAccount(stages.get('specialize')!, ops, flow, rules);
   const wanted = (key: string) => key.startsWith(accountKey) || key.startsWith(relevanceKey(''));
@@ -114,6 +127,7 @@ export async function checkConservation(
   run: Run,
   { rules, seed, ...paced }: { rules: string; seed: Seed } & PacedOptions,
 ): Promise<ConservationReport> {
+  expectFlow(compiled);
   const { account, program } = accountProgramOf(compiled);
   const inputs = { ...run.inputs, ...chosenClasses(run.outputs) };
   const ops = dialectWith(compiled.rules);

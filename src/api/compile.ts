@@ -4,6 +4,7 @@ import { threadsFor } from '../codegen/wasm/runtime/machine.js';
 import type { Interval } from '../ir/analyses/interval.js';
 import type { Name } from '../ir/graph.js';
 import { stated } from '../ir/stated.js';
+import type { AttentionOptions } from '../rules/attention/method.js';
 import { presetOf, type Rules } from '../rules/composite-file.js';
 import { defaultRules, type Seed } from '../rules/presets.js';
 import { type CustomRules, rulesWith } from './custom-rules.js';
@@ -32,6 +33,10 @@ export interface ExplanationOptions {
   readonly relevanceOf?: readonly Name[];
   /** The layer that grad-cam looks at: a value or layer [N, height, width, channels]. Defaults to the last convolution. */
   readonly layer?: Name;
+  /** Of a model whose every token has scores, [N, tokens, classes]: the token explained, from 0, or from −1 at the last. */
+  readonly position?: number;
+  /** Of attention methods: the block they start at, the row they read, and more. */
+  readonly attention?: AttentionOptions;
   /** The smallest and the largest value that an input can take, or lists with one number a channel: for zB. */
   readonly range?: Interval;
 }
@@ -61,12 +66,12 @@ export interface CompileOptions extends TraceOptions, ExplanationOptions {
  */
 export function requestFor(options: ExplanationOptions): CompiledRequest {
   const preset = presetOf(options.rules ?? defaultRules);
-  const { output, relevanceOf, layer, range } = options;
+  const { output, relevanceOf, layer, range, position, attention } = options;
   return {
     preset,
     rules: rulesWith(options.customRules ?? {}),
     seed: expectSeed(options.seed ?? preset.seed),
-    ...stated({ output, relevanceOf, layer, range }),
+    ...stated({ output, relevanceOf, layer, range, position, attention }),
   };
 }
 

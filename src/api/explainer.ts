@@ -1,7 +1,9 @@
 // The explainer: a compiled program that runs in process, on an engine that it is given.
 import { expectInRange } from '../codegen/wasm/runtime/checks.js';
 import { type Explanation, explanationOf } from '../codegen/wasm/runtime/explanation.js';
+import { attentionMatrices } from '../ir/analyses/attention.js';
 import type { Interval } from '../ir/analyses/interval.js';
+import { type TokenLayout, tokenLayout } from '../ir/analyses/tokens.js';
 import type { Dialect } from '../ir/dialect.js';
 import type { PacedOptions } from '../ir/evaluate.js';
 import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
@@ -80,6 +82,13 @@ export class Explainer {
   /** The graph inputs to explain, in order. */
   get inputs(): readonly Node[] {
     return nodesWithOp(this.compiled.program.graph, 'input').filter((node) => !isSeedInput(node.name));
+  }
+
+  /** What the axis stands for that attention runs along; undefined where the model has no attention. */
+  get tokens(): TokenLayout | undefined {
+    const graph = this.compiled.stages.get('canonicalize')!;
+    const [first] = attentionMatrices(graph);
+    return first && tokenLayout(graph, first);
   }
 
   /** Scores a sample of the explained output has. */

@@ -5,6 +5,7 @@ import type { Graph, Name } from '../ir/graph.js';
 import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
 import { deadCode } from '../ir/passes/dead-code.js';
+import { decompose } from '../ir/passes/decompose.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
 import { joinSlices } from '../ir/passes/join-slices.js';
 import { oneHot } from '../ir/passes/one-hot.js';
@@ -37,6 +38,7 @@ export const stageNames = [
   'relevance',
   'specialize',
   'expand',
+  'decompose',
   'simplify',
   'share-biasless',
   'share-halves',
@@ -51,6 +53,7 @@ export type StageName = (typeof stageNames)[number];
 const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
   expandBy(rules),
+  decompose,
   simplify,
   shareBiasless,
   shareHalves,
@@ -68,7 +71,8 @@ export interface Compiled {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
-  readonly flow: Flow;
+  /** What relevance is accounted for by; undefined where none is propagated. */
+  readonly flow: Flow | undefined;
   /** The rules that the rule lines of the stages name. */
   readonly rules: RuleTable;
   /** The weights of the stages before constants were folded. */
@@ -99,7 +103,7 @@ export function compileExplanation(
   const { rules = ruleTable } = request;
   const ops = dialectWith(rules);
   const all = new Map(stages);
-  const { graph, chosen, explained, flow, notes } = explain(program.graph, ops, {
+  const { graph, ...told } = explain(program.graph, ops, {
     ...request,
     weights: program.weights,
   });
@@ -108,7 +112,7 @@ export function compileExplanation(
   const lowered = runPasses({ graph, weights: program.weights }, passes, ops, (pass, result) => {
     all.set(pass.name as StageName, result.graph);
   });
-  return { program: lowered, stages: all, chosen, explained, flow, rules, weights: program.weights, notes };
+  return { ...told, program: lowered, stages: all, rules, weights: program.weights };
 }
 
 /**

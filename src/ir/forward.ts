@@ -7,6 +7,7 @@ import { einsumOps } from './ops/einsum.js';
 import { indexingOps } from './ops/indexing.js';
 import { logicOps } from './ops/logic.js';
 import { movementOps } from './ops/movement.js';
+import { normalizationOps } from './ops/normalization.js';
 import { poolingOps } from './ops/pooling.js';
 import { reductionOps } from './ops/reduction.js';
 import { relevanceOps } from './ops/relevance.js';
@@ -21,6 +22,7 @@ const forwardOps = {
   ...movementOps,
   ...indexingOps,
   ...reductionOps,
+  ...normalizationOps,
   ...einsumOps,
   ...convolutionOps,
   ...poolingOps,

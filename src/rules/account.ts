@@ -6,7 +6,7 @@ import { activeValues, type Graph, type Name, type Node, nodeOf } from '../ir/gr
 import type { Cause } from './cause-names.js';
 import { isRuleLine, ruleLineOf, ruleParams, rulePrefix } from './dialect.js';
 import type { Leak, Loss } from './leaks.js';
-import type { Preset } from './presets.js';
+import { type Preset, prefixes } from './preset.js';
 import { type RuleTable, ruleTable } from './rules.js';
 
 /** A value and its relevance. */
@@ -33,11 +33,15 @@ export interface RuledNode {
   readonly relevance: Name;
 }
 
-/** The rules applied in a graph, in order of their lines. */
-export function ruledNodes(graph: Graph): readonly RuledNode[] {
+/**
+ * The rules applied in a graph, in order of their lines.
+ * @param quantity  of what flows, where a graph holds passes of both kinds; all if left out
+ */
+export function ruledNodes(graph: Graph, quantity?: Preset['quantity']): readonly RuledNode[] {
   const found = new Map<Name, { node: Node; rule: string; lines: Node[]; relevance: Name }>();
   for (const line of graph.nodes.values()) {
     if (!isRuleLine(line)) continue;
+    if (quantity !== undefined && !line.name.startsWith(prefixes[quantity])) continue;
     const { z, relevance } = ruleLineOf(line);
     // One value may be ruled in several passes over one graph, each with its own R
     const known = found.get(relevance);
@@ -81,7 +85,7 @@ export function expectedCauses(
 ): ReadonlyMap<Name, readonly Cause[] | undefined> {
   const builder = GraphBuilder.extending(graph, dialect);
   const active = activeValues(graph);
-  const entries = ruledNodes(graph).flatMap((ruled) => {
+  const entries = ruledNodes(graph, quantity).flatMap((ruled) => {
     const leaks = rules[ruled.rule]!.leaks(lossOf(builder, ruled, active, quantity));
     const causes = leaks === undefined ? undefined : [...new Set(leaks.map(({ cause }) => cause))];
     return ruled.lines.map((line) => [line.name, causes] as const);
@@ -197,7 +201,7 @@ export function addAccount(
   const active = activeValues(graph);
   const books = new Bookkeeper(builder, quantity);
   const start = books.total(`${accountKey}start`, [books.weighed(seed)]);
-  const ruled = ruledNodes(graph);
+  const ruled = ruledNodes(graph, quantity);
   const entries = ruled.map((each, index) => {
     builder.loc = each.node.loc;
     const leaks = rules[each.rule]!.leaks(lossOf(builder, each, active, quantity));

@@ -2,6 +2,8 @@
 import { RelcError } from '../ir/error.js';
 import { forward } from '../ir/forward.js';
 import { nearNames } from '../ir/near-names.js';
+import { stated } from '../ir/stated.js';
+import type { AttentionMethod } from './attention/method.js';
 import { type Composite, kinds } from './composite.js';
 import { base, type Preset, presetNamed, results, type Seed, seeds } from './presets.js';
 
@@ -21,6 +23,8 @@ export interface CompositeFile {
   readonly quantity?: Preset['quantity'];
   /** Defaults to `as it is`. */
   readonly result?: Preset['result'];
+  /** How attention matrices become the relevance of tokens: where the result is `attention`. */
+  readonly attention?: AttentionMethod;
 }
 
 /** A preset's name, a preset, or a plain composite. */
@@ -66,6 +70,18 @@ const fileFields: Fields = {
   seed: oneOf(seeds),
   quantity: oneOf(['relevance', 'gradient']),
   result: oneOf(results),
+  attention: record,
+};
+
+const whole: Test = (value) => (Number.isInteger(value) ? undefined : { wanted: 'a whole number' });
+const flag: Test = (value) => (typeof value === 'boolean' ? undefined : { wanted: 'true or false' });
+
+const attentionFields: Fields = {
+  of: oneOf(['attention', 'relevance']),
+  timesGradient: flag,
+  combine: oneOf(['rollout', 'row', 'grad-cam']),
+  block: whole,
+  normalizeRows: flag,
 };
 
 const matchFields: Fields = {
@@ -122,6 +138,27 @@ function checkLine(line: unknown, index: number, where: string): void {
 const extended = (name: string | undefined): Partial<Preset> =>
   name === undefined ? {} : name === 'base' ? { composite: base } : presetNamed(name);
 
+/** How attention becomes relevance: as stated, else as in what is extended. @throws RelcError RELC3007 */
+function attentionOf(
+  { attention, result }: CompositeFile,
+  parent: Partial<Preset>,
+  where: string,
+): AttentionMethod | undefined {
+  const method = attention ?? (result === undefined ? parent.attention : undefined);
+  const asked = result ?? parent.result;
+  if ((asked === 'attention') !== (method !== undefined)) {
+    throw wrong(
+      `${where}: result is ${JSON.stringify(asked ?? 'as it is')}, and attention is ${method === undefined ? 'not ' : ''}stated`,
+      'state both, result: "attention" and attention: { of, timesGradient, combine, block, normalizeRows }, or extend a preset that does',
+    );
+  }
+  if (method === undefined) return undefined;
+  checkFields(method, attentionFields, `${where}, attention`);
+  const missing = Object.keys(attentionFields).find((field) => !Object.hasOwn(method, field));
+  if (missing !== undefined) throw wrong(`${where}, attention: ${missing} is missing`);
+  return method;
+}
+
 /**
  * The preset that rules stand for. The names and parameters of rules are checked when they are resolved.
  * @param where  what the rules are called in messages: `rules`, or the name of their file
@@ -134,7 +171,9 @@ export function presetOf(rules: Rules, where = 'rules'): Preset {
   if (file.composite === undefined) throw wrong(`${where} has no composite`, 'state it: composite: [lines]');
   for (const [index, line] of file.composite.entries()) checkLine(line, index, where);
   const parent = extended(file.extends);
+  const attention = attentionOf(file, parent, where);
   return {
+    ...stated({ attention }),
     name: file.name ?? 'custom',
     summary: file.summary ?? 'rules of your own',
     source: file.source ?? where,

@@ -14,6 +14,7 @@ export const kinds = {
   activation: 'elementwise non-linearity that relevance passes',
   route: 'op whose every output element copies one input element',
   softmax: 'softmax, log-softmax',
+  normalization: 'layer norm, RMS norm: by the statistics of each row',
   other: 'any other op',
 } as const;
 
@@ -85,6 +86,9 @@ export function kindOf(node: Node, around: Surroundings): Kind {
     case 'softmax':
     case 'log_softmax':
       return 'softmax';
+    case 'layer_norm':
+    case 'rms_norm':
+      return 'normalization';
   }
   if (means.has(node.op)) return 'mean';
   if (maxima.has(node.op)) return 'max';

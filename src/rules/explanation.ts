@@ -7,10 +7,13 @@ import { RelcError } from '../ir/error.js';
 import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
 import { nearNames } from '../ir/near-names.js';
 import type { Weights } from '../ir/tensor.js';
-import { printType } from '../ir/type.js';
+import { printShape, printType } from '../ir/type.js';
 import type { Flow } from './account.js';
+import { type AttentionResult, addAttention } from './attention/attention.js';
+import type { AttentionMethod, AttentionOptions } from './attention/method.js';
+import type { Composite } from './composite.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
-import { type Preset, prefixes, type Seed } from './presets.js';
+import { type Preset, prefixes, type Seed } from './preset.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
 import { boundedParams } from './resolve.js';
 import { type RuleTable, ruleTable } from './rules.js';
@@ -26,6 +29,10 @@ export interface ExplanationRequest {
   readonly relevanceOf?: readonly Name[];
   /** The layer that grad-cam looks at; the last convolution if left out. */
   readonly layer?: Name;
+  /** Of scores [N, tokens, classes]: the token whose scores are explained, from 0, or from −1 at the last. */
+  readonly position?: number;
+  /** What attention methods are to do otherwise than their preset says. */
+  readonly attention?: AttentionOptions;
   /** The smallest and the largest value that an input can take: for zB. */
   readonly range?: Interval;
   /** Those of the graph: what preprocessing makes of the range may depend on them. */
@@ -43,7 +50,8 @@ export interface Explanation {
   readonly chosen: readonly ChosenRule[];
   /** The values that relevance is read at, by what they were asked for as. */
   readonly explained: ReadonlyMap<string, Name>;
-  readonly flow: Flow;
+  /** What relevance is accounted for by; undefined where none is propagated: raw attention. */
+  readonly flow: Flow | undefined;
   /** What the user should know: a softmax taken off, an input left out. */
   readonly notes: readonly string[];
 }
@@ -141,61 +149,168 @@ function wantedValues(
   return new Map(relevanceOf.map((name) => [name, inputs.get(name) ?? valueNamed(graph, name)]));
 }
 
+/** The scores of one token, where each has scores of its own. @throws RelcError RELC3005 */
+function scoresAt(builder: GraphBuilder, z: Name, position: number | undefined): Name {
+  if (position === undefined) return z;
+  const { shape } = builder.typeOf(z);
+  const [rows, tokens, classes] = shape;
+  if (shape.length !== 3 || typeof tokens !== 'number' || !Number.isInteger(position)) {
+    throw new RelcError(
+      'RELC3005',
+      `position is ${position}, but the scores %${z} are ${printShape(shape)}`,
+      'position names one token of scores [N, tokens, classes]; leave it out for others',
+    );
+  }
+  const token = position < 0 ? tokens + position : position;
+  if (token < 0 || token >= tokens) {
+    throw new RelcError(
+      'RELC3005',
+      `position is ${position}, but there are ${tokens} tokens`,
+      `name one from 0 to ${tokens - 1}, or from −1 at the last`,
+    );
+  }
+  const row = builder.add('slice', [z], {
+    attrs: { begin: [0, token, 0] },
+    type: { dtype: 'f32', shape: [rows!, 1, classes!] },
+    name: 'position.row',
+  });
+  return builder.add('reshape', [row], {
+    type: { dtype: 'f32', shape: [rows!, classes!] },
+    name: 'position.scores',
+  });
+}
+
+/** The scores to explain, before a final softmax. @throws RelcError RELC3005 */
+function chooseScores(graph: Graph, wanted: string | undefined, notes: string[]) {
+  const output = chooseOutput(graph, wanted);
+  const z = beforeSoftmax(graph, output, notes);
+  const type = nodeOf(graph, z).type;
+  if (type.dtype === 'f32') return { output, z };
+  throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
+}
+
+/** What all ways to explain start from. */
+interface Start {
+  readonly k: Arithmetic;
+  readonly graph: Graph;
+  readonly request: ExplanationRequest;
+  /** The scores that are explained, and R there. */
+  readonly seed: { readonly value: Name; readonly relevance: Name };
+  readonly inputs: ReadonlyMap<string, Name>;
+  /** What flows back from the scores to some values. */
+  flow(prefix: string, composite: Composite, wrt: readonly Name[]): RelevanceResult;
+}
+
+/** What a way to explain adds: outputs by key, and what is told of it. */
+type Added = Omit<Explanation, 'graph' | 'notes'> & { readonly outputs: Readonly<Record<string, Name>> };
+
 /**
  * Appends target, seed and relevance to a canonical forward graph.
  * @throws RelcError RELC3001, RELC3002, RELC3004, RELC3006 (rules), RELC3005 (nothing to explain), RELC3008 (no such value)
  */
 export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequest): Explanation {
-  const { preset, rules = ruleTable } = request;
+  const { preset, rules = ruleTable, range, weights = new Map(), position } = request;
   const notes: string[] = [];
-  const output = chooseOutput(graph, request.output);
-  const z = beforeSoftmax(graph, output, notes);
-  const type = nodeOf(graph, z).type;
-  if (type.dtype !== 'f32') {
-    throw new RelcError('RELC3005', `output %${output} is ${printType(type)}`, 'explain an output of scores');
-  }
-  const { range, weights = new Map() } = request;
-  const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
-  const inputs = explainedValues(graph, notes);
-  const explained = wantedValues(graph, request, { inputs, end: z });
+  const { output, z: all } = chooseScores(graph, request.output, notes);
   const builder = GraphBuilder.extending(graph, dialect);
   const k = new Arithmetic(builder);
+  const z = scoresAt(builder, all, position);
+  const forward = { ...graph, nodes: new Map(builder.nodes) };
+  const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
+  const inputs = explainedValues(graph, notes);
   builder.scope = 't.';
   const { quantity } = preset;
   const name = builder.fresh(`${prefixes[quantity]}${z}`);
-  const seed = addSeed(k, z, { seed: request.seed ?? preset.seed, quantity, name });
-  const result = relevance(builder, {
-    prefix: prefixes[quantity],
-    composite: preset.composite,
-    paramsFor: (line, node) => boundedParams(line, node, known),
-    seed: { value: z, relevance: seed.relevance },
-    wrt: [...explained.values()],
-    inputs: [...inputs.values()],
-    rules,
+  // Both passes of an attention method start at one seed, which a contrast gives a sign
+  const seedQuantity = preset.attention === undefined ? quantity : 'gradient';
+  const { relevance: start, ...told } = addSeed(k, z, {
+    ...{ seed: request.seed ?? preset.seed, quantity: seedQuantity, name },
   });
-  const { relevance: _start, ...told } = seed;
-  const outputs: Record<string, Name> = { scores: output, ...told };
+  const seed = { value: z, relevance: start };
+  const flow: Start['flow'] = (prefix, composite, wrt) =>
+    relevance(builder, {
+      paramsFor: (line, node) => boundedParams(line, node, known),
+      inputs: [...inputs.values()],
+      ...{ prefix, composite, wrt, seed, rules },
+    });
+  const from = { k, graph: forward, request, seed, inputs, flow };
+  const { outputs, ...added } =
+    preset.attention === undefined
+      ? explainValues(from, output, notes)
+      : explainTokens(from, preset.attention);
+  const scores = position === undefined ? output : z;
+  return { ...added, graph: builder.finish({ scores, ...told, ...outputs }), notes };
+}
+
+/** Relevance of values: of the inputs, or of what was asked for. */
+function explainValues(
+  { k, graph, request, seed, inputs, flow }: Start,
+  output: Name,
+  notes: string[],
+): Added {
+  const { preset, relevanceOf } = request;
+  const { quantity } = preset;
+  const explained = wantedValues(graph, request, { inputs, end: seed.value });
+  const result = flow(prefixes[quantity], preset.composite, [...explained.values()]);
+  const outputs: Record<string, Name> = {};
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
-    if (found !== undefined) outputs[relevanceKey(asked)] = found;
+    if (found !== undefined) outputs[relevanceKey(asked)] = perToken(k, graph, asked, found);
     else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
   }
-  if (!Object.keys(outputs).some((key) => key.startsWith('relevance.'))) {
+  if (Object.keys(outputs).length === 0) {
     throw new RelcError(
       'RELC3005',
-      `output %${output} depends on ${request.relevanceOf === undefined ? 'no input' : `none of ${request.relevanceOf.join(', ')}`} through floating-point values`,
-      request.relevanceOf === undefined
-        ? 'explain another output'
-        : 'ask for values that the output depends on',
+      `output %${output} depends on ${relevanceOf === undefined ? 'no input' : `none of ${relevanceOf.join(', ')}`} through floating-point values`,
+      relevanceOf === undefined ? 'explain another output' : 'ask for values that the output depends on',
     );
   }
-  const flow = {
-    quantity,
-    seed: { value: z, relevance: seed.relevance },
-    explained: reached(explained, result),
-  };
-  return { graph: builder.finish(outputs), chosen: result.chosen, explained, flow, notes };
+  const told = { quantity, seed, explained: reached(explained, result) };
+  return { outputs, chosen: result.chosen, explained, flow: told };
 }
+
+/** One number for each element of an integer input: relevance is summed over the axes that an embedding adds. */
+function perToken(k: Arithmetic, graph: Graph, asked: string, relevance: Name): Name {
+  const input = graph.nodes.get(asked);
+  if (input?.op !== 'input' || input.type.dtype !== 'i32') return relevance;
+  const rank = k.builder.typeOf(relevance).shape.length;
+  const axes = Array.from({ length: rank - input.type.shape.length }, (_, i) => input.type.shape.length + i);
+  return k.sum(relevance, axes);
+}
+
+/** Relevance of tokens, by an attention method. @throws RelcError RELC3005 */
+function explainTokens({ k, graph, request, seed, inputs, flow }: Start, method: AttentionMethod): Added {
+  const { preset, attention: options = {}, relevanceOf } = request;
+  const [input] = inputs.keys();
+  if (relevanceOf !== undefined || input === undefined) {
+    throw new RelcError(
+      'RELC3005',
+      `${preset.name} explains the tokens of an input, not ${relevanceOf?.join(', ') ?? 'a model without one'}`,
+      'leave out relevanceOf',
+    );
+  }
+  const added = addAttention(k, graph, {
+    ...{ method, options, composite: preset.composite, scores: seed.value, flow },
+  });
+  const outputs: Record<string, Name> = { [relevanceKey(input)]: added.relevance };
+  if (options.perBlock) {
+    for (const [block, row] of added.rows) outputs[relevanceKey(`block${block}`)] = row;
+  }
+  const told = added.flow && {
+    quantity: preset.quantity,
+    seed,
+    explained: reachedMatrices(added, added.flow),
+  };
+  return {
+    outputs,
+    chosen: added.flow?.chosen ?? [],
+    explained: new Map(added.matrices.map(({ matrix }) => [matrix, matrix])),
+    flow: told,
+  };
+}
+
+const reachedMatrices = ({ matrices }: AttentionResult, flow: RelevanceResult) =>
+  reached(new Map(matrices.map(({ matrix }) => [matrix, matrix])), flow);
 
 /** The explained values that relevance reaches, with their relevances. */
 function reached(explained: ReadonlyMap<string, Name>, { relevanceOf }: RelevanceResult): Flow['explained'] {

@@ -1,40 +1,14 @@
 // Presets: the named composites of the literature, each ending in the base that all share.
 import { RelcError } from '../ir/error.js';
-import type { Attrs } from '../ir/graph.js';
-import type { Composite, CompositeLine, Match, RuleChoice } from './composite.js';
-import { chefer, signedSmall } from './formulas/quotients.js';
+import { attentionPresets } from './attention/presets.js';
+import { cheferDense, cheferRest } from './chefer.js';
+import type { Composite, RuleChoice } from './composite.js';
+import { signedSmall } from './formulas/quotients.js';
+import { choose, everything, line, type Preset, preset } from './preset.js';
 import { resolved } from './resolve.js';
 import { plainName, type RuleName, ruleTable } from './rules.js';
 
-/**
- * What relevance starts as, at the scores z before a final softmax: the target's logit; 1 at the target; all scores;
- * the target's logit less that of another class; or any tensor of z's shape.
- */
-export const seeds = ['logit', 'one', 'outputs', 'contrast', 'tensor'] as const;
-export type Seed = (typeof seeds)[number];
-
-/** What is made of what arrives at the explained values. */
-export const results = ['as it is', 'times input', 'grad-cam'] as const;
-export type Result = (typeof results)[number];
-
-export interface Preset {
-  readonly name: string;
-  readonly summary: string;
-  readonly source: string;
-  readonly composite: Composite;
-  readonly seed: Seed;
-  /** Relevance is divided among inputs; a gradient is what the output changes by. */
-  readonly quantity: 'relevance' | 'gradient';
-  readonly result: Result;
-}
-
-/** Put before the names of relevances and of gradients. */
-export const prefixes = { relevance: 'r.', gradient: 'g.' } as const;
-
-const choose = (rule: RuleName, params?: Attrs): RuleChoice =>
-  params === undefined ? { rule } : { rule, params };
-
-const line = (name: string, match: Match, choice: RuleChoice): CompositeLine => [name, match, choice];
+export { type Preset, prefixes, type Result, results, type Seed, seeds } from './preset.js';
 
 /**
  * The base: rules on which the literature agrees. Products of activations, softmax, exponentials and divisions have
@@ -63,20 +37,6 @@ const convAndDense = (conv: RuleChoice, dense: RuleChoice): Composite => [
   line('dense', { kind: 'dense' }, dense),
 ];
 
-/** In the `chefer` dialect every op but affine layers, sums and non-linearities is RelPropSimple. */
-const cheferSimple = choose('norm', chefer);
-const cheferDense = choose('alphaBeta', { alpha: 1, beta: 0, zeroBias: true, ...chefer });
-
-const cheferRest = (sum: RuleName): Composite => [
-  line('RelProp', { kind: ['activation', 'softmax', 'preprocess', 'scale'] }, choose('pass')),
-  line('MatMul', { kind: 'product' }, cheferSimple),
-  line('Add', { op: 'add' }, choose(sum)),
-  line('IndexSelect', { op: 'gather' }, cheferSimple),
-  line('Cat', { op: 'concat' }, cheferSimple),
-  line('pool', { kind: ['max', 'mean'] }, cheferSimple),
-  line('structure', { kind: 'route' }, choose('route')),
-];
-
 /** captum's ε-rule, also on pools, sums and batch normalization that could not be merged. */
 const captumRest: Composite = [
   line('preprocessing', { kind: 'preprocess' }, choose('pass')),
@@ -85,28 +45,7 @@ const captumRest: Composite = [
   line('PropertyRule', { kind: ['scale', 'add', 'mean', 'max'] }, choose('norm', signedSmall)),
 ];
 
-const everything: Composite = [line('derivative', {}, choose('gradient'))];
-
 const atRelu = (rule: RuleName): Composite => [line('ReLU', { op: 'relu' }, choose(rule)), ...everything];
-
-function preset(
-  name: string,
-  summary: string,
-  source: string,
-  composite: Composite,
-  more: Partial<Preset> = {},
-): Preset {
-  return {
-    name,
-    summary,
-    source,
-    composite: resolved(composite, ruleTable),
-    seed: 'logit',
-    quantity: 'relevance',
-    result: 'as it is',
-    ...more,
-  };
-}
 
 const gradients = { seed: 'one', quantity: 'gradient' } as const;
 
@@ -162,7 +101,7 @@ const relevancePresets: readonly Preset[] = [
     'chefer',
     'the relprop layers of Transformer-Explainability, sums per sample, one denominator a convolution',
     'Chefer et al., CVPR 2021',
-    [line('Dense, Conv', { kind: affine }, cheferDense), ...cheferRest('chefer.add')],
+    [line('Dense, Conv', { kind: affine }, cheferDense()), ...cheferRest('chefer.add')],
     { seed: 'one' },
   ),
   preset(
@@ -172,7 +111,7 @@ const relevancePresets: readonly Preset[] = [
     [
       line('Conv, first', { kind: 'conv', first: true }, choose('chefer.zBox')),
       line('Conv', { kind: 'conv' }, choose('chefer.conv')),
-      line('Dense', { kind: 'dense' }, cheferDense),
+      line('Dense', { kind: 'dense' }, cheferDense()),
       ...cheferRest('chefer.addBatch'),
     ],
     { seed: 'one' },
@@ -210,7 +149,7 @@ const gradientPresets: readonly Preset[] = [
 
 /** All presets by name, in the order in which they are listed to users. */
 export const presets: ReadonlyMap<string, Preset> = new Map(
-  [...relevancePresets, ...gradientPresets].map((entry) => [entry.name, entry]),
+  [...relevancePresets, ...gradientPresets, ...attentionPresets].map((entry) => [entry.name, entry]),
 );
 
 /** The preset that is meant where none is named. */

@@ -166,6 +166,14 @@ const along =
 const axes = along((axis) => ({ axes: [axis] }));
 const axisOnly = along((axis) => ({ axis }));
 
+/** With and without what stands along the last axis. */
+const normalization: Maker = (d, op) => {
+  const x = d.value('f32', 2);
+  const optional = forward[op as 'layer_norm'].operands.length - 1;
+  const vectors = Array.from({ length: d.below(optional + 1) }, () => d.param([d.shapeOf(x)[1]!]));
+  d.add(op, [x, ...vectors], { epsilon: 0.5 });
+};
+
 const still = {
   strides: [1, 1],
   padding: [
@@ -291,6 +299,8 @@ const makers: Readonly<Record<string, Maker>> = {
     const [, c] = d.shapeOf(x);
     d.add(op, [x, ...Array.from({ length: 4 }, () => d.param([c!]))], { epsilon: 1e-3 });
   },
+  layer_norm: normalization,
+  rms_norm: normalization,
   einsum: (d, op) => {
     const x = d.value('f32', 2);
     const inputs = [x, d.param([d.shapeOf(x)[1]!, 3]), d.param([3])];

@@ -88,6 +88,9 @@ const noPadding = [
   [0, 0],
 ];
 
+const concatenation: Translation = (to, node) =>
+  void to.add('concat', node.inputs, node.id, { axis: node.attrs!.dim as number });
+
 export const translations: Readonly<Record<string, Translation>> = {
   Conv1d: convolution,
   Conv2d: convolution,
@@ -115,6 +118,54 @@ export const translations: Readonly<Record<string, Translation>> = {
     );
     to.add('batch_norm', [...node.inputs, ...statistics], node.id, { epsilon: node.attrs!.eps as number });
   },
+  LayerNorm(to, node) {
+    const along = ['weight', 'bias'].flatMap((name) => to.param(node, name));
+    to.add('layer_norm', [...node.inputs, ...along], node.id, { epsilon: node.attrs!.eps as number });
+  },
+  GELU: (to, node) => void to.add('gelu', node.inputs, node.id),
+  Softmax(to, node) {
+    const rank = to.shapeOf(node.inputs[0]!).length;
+    to.add('softmax', node.inputs, node.id, { axis: ((node.attrs!.dim as number) + rank) % rank });
+  },
+  MulScalar(to, node) {
+    const shape = to.shapeOf(node.inputs[0]!);
+    const factor = to.add('constant', [], `${node.id}_factor`, { value: node.attrs!.value as number }, shape);
+    to.add('mul', [...node.inputs, factor], node.id);
+  },
+  // Of one that puts another axis before the batch only the parts are made, by Select
+  Permute(to, node) {
+    const perm = numbers(node, 'dims');
+    if (perm[0] === 0) to.add('transpose', node.inputs, node.id, { perm });
+  },
+  // The first extent is that of the one sample recorded
+  Reshape(to, node) {
+    const [, ...rest] = numbers(node, 'shape');
+    to.add('reshape', node.inputs, node.id, {}, ['N', ...rest]);
+  },
+  Select(to, { id, inputs, attrs }) {
+    const moved = to.model.graph.nodes.find((other) => other.id === inputs[0])!;
+    const perm = numbers(moved, 'dims');
+    const [x] = moved.inputs as [string];
+    const shape = to.shapeOf(x);
+    const axis = perm[attrs!.dim as number]!;
+    const begin = shape.map((_, at) => (at === axis ? (attrs!.index as number) : 0));
+    const size = shape.map((extent, at) => (at === axis ? 1 : extent));
+    const part = to.add('slice', [x], `${id}_part`, { begin }, size);
+    const rest = shape.filter((_, at) => at !== axis);
+    const flat = to.add('reshape', [part], `${id}_flat`, {}, rest);
+    const kept = perm.filter((at) => at !== axis).map((at) => (at > axis ? at - 1 : at));
+    to.add('transpose', [flat], id, { perm: kept });
+  },
+  Parameter(to, node) {
+    const [value] = to.param(node, 'value') as [string];
+    const shape = to.shapeOf(value);
+    to.add('broadcast', [value], node.id, { axes: [...shape.keys()] }, shape);
+  },
+  Expand(to, { id, inputs, attrs }) {
+    const axes = [...to.shapeOf(inputs[0]!).keys()];
+    const [, ...rest] = attrs!.shape as readonly number[];
+    to.add('broadcast', inputs, id, { axes }, ['N', ...rest]);
+  },
   ReLU: (to, node) => void to.add('relu', node.inputs, node.id),
   MaxPool2d: pool('max_pool'),
   AvgPool2d: pool('avg_pool'),
@@ -127,9 +178,11 @@ export const translations: Readonly<Record<string, Translation>> = {
   },
   // Flattening runs over channels first
   Flatten(to, node) {
+    const from = (node.attrs!.start_dim as number | undefined) ?? 1;
     const moved = to.add('transpose', node.inputs, `${node.id}_moved`, { perm: [0, 3, 1, 2] });
     const extents = to.shapeOf(moved).slice(1) as number[];
-    to.add('reshape', [moved], node.id, {}, ['N', sizeOf(extents)]);
+    const kept = extents.slice(0, from - 1);
+    to.add('reshape', [moved], node.id, {}, ['N', ...kept, sizeOf(extents.slice(from - 1))]);
   },
   Add(to, node) {
     const [a, b] = node.inputs as [string, string];
@@ -145,7 +198,8 @@ export const translations: Readonly<Record<string, Translation>> = {
     const places = to.indices(numbers(node, 'indices'), `${node.id}_places`);
     to.add('gather', [...node.inputs, places], node.id, { axis: node.attrs!.dim as number });
   },
-  Cat: (to, node) => void to.add('concat', node.inputs, node.id, { axis: node.attrs!.dim as number }),
+  Cat: concatenation,
+  Concat: concatenation,
   // A value read several times: here its copies stand one after another
   Clone(to, node) {
     const copies = new Array<string>(node.attrs!.num as number).fill(node.inputs[0]!);

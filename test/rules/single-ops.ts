@@ -40,6 +40,8 @@ const elementwise = [
   singleOp('tanh', x('f32[N,5]'), 'tanh(%x) : f32[N,5]'),
   singleOp('softplus', x('f32[N,5]'), 'softplus(%x) : f32[N,5]'),
   singleOp('gelu', x('f32[N,5]'), 'gelu(%x) : f32[N,5]'),
+  singleOp('gelu_tanh', x('f32[N,5]'), 'gelu_tanh(%x) : f32[N,5]'),
+  singleOp('swish', x('f32[N,5]'), 'swish(%x) : f32[N,5]'),
   singleOp('prelu', xy('f32[N,5]'), 'prelu(%x, %y) : f32[N,5]'),
   singleOp('exp', x('f32[N,3]'), 'exp(%x) : f32[N,3]'),
   singleOp('square', x('f32[N,3]'), 'square(%x) : f32[N,3]'),
@@ -55,6 +57,21 @@ const elementwise = [
     'batch_norm',
     { x: 'in f32[N,2,2]', scale: 'w f32[2]', offset: 'w f32[2]', mean: 'w f32[2]', variance: 'w f32[2]' },
     'batch_norm(%x, %scale, %offset, %mean, %variance) {epsilon=0.001} : f32[N,2,2]',
+  ),
+];
+
+const normalizations = [
+  singleOp('layer_norm', x('f32[N,2,3]'), 'layer_norm(%x) {epsilon=0.5} : f32[N,2,3]'),
+  singleOp(
+    'layer_norm with a scale and an offset',
+    { x: 'in f32[N,4]', scale: 'w f32[4]', offset: 'w f32[4]' },
+    'layer_norm(%x, %scale, %offset) {epsilon=0.25} : f32[N,4]',
+  ),
+  singleOp('rms_norm', x('f32[N,2,3]'), 'rms_norm(%x) {epsilon=0.5} : f32[N,2,3]'),
+  singleOp(
+    'rms_norm with a scale',
+    { x: 'in f32[N,4]', scale: 'w f32[4]' },
+    'rms_norm(%x, %scale) {epsilon=0.25} : f32[N,4]',
   ),
 ];
 
@@ -155,6 +172,7 @@ const movement = [
 export const singleOps: readonly SingleOp[] = [
   ...layers,
   ...elementwise,
+  ...normalizations,
   ...products,
   ...reductions,
   ...movement,

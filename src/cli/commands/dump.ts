@@ -64,7 +64,7 @@ const ruledStages: ReadonlySet<AnyStage> = new Set(['relevance', 'specialize']);
 
 /** `leaks: biases, ε` for each rule line. */
 function leakNotes(graph: Graph, { flow, rules }: Compiled): PrintOptions {
-  const expected = expectedCauses(graph, dialectWith(rules), flow, rules);
+  const expected = flow === undefined ? new Map() : expectedCauses(graph, dialectWith(rules), flow, rules);
   return {
     note({ name }) {
       if (!expected.has(name)) return undefined;

@@ -59,6 +59,17 @@ export function gelu(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)));
 }
 
+/** x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2 */
+export function geluTanh(x: tf.Tensor): tf.Tensor {
+  const inner = () => tf.mul(tf.add(x, tf.mul(tf.mul(x, 0.044715), tf.square(x))), Math.sqrt(2 / Math.PI));
+  return tf.tidy(() => tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner()), 1)));
+}
+
+/** x · sigmoid x */
+export function swish(x: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.mul(x, tf.sigmoid(x)));
+}
+
 /** x, with 1s on the axes it lacks (`aligned`), repeated to `shape`. */
 export function broadcast(x: tf.Tensor, aligned: number[], shape: number[]): tf.Tensor {
   return tf.tidy(() => tf.broadcastTo(tf.reshape(x, aligned), shape));
@@ -129,14 +140,7 @@ export function conv(
 }
 
 /** The kernel of tfjs for a dense or, with `groups` > 1, a depthwise convolution. */
-function convolved(
-  x: tf.Tensor,
-  w: tf.Tensor,
-  strides: number[],
-  padding: Pair[],
-  dilations: number[],
-  groups: number,
-): tf.Tensor {
+function convolved(...[x, w, strides, padding, dilations, groups]: Parameters<typeof conv>): tf.Tensor {
   if (w.rank === 5) {
     const around = surrounded(x, padding, 0) as tf.Tensor5D;
     return tf.conv3d(around, w as tf.Tensor5D, strides as Triple, 'valid', 'NDHWC', dilations as Triple);
@@ -272,10 +276,8 @@ export function maxUnpool(
     for (const place of placesIn(window)) {
       const at = place.reduce((index, offset, axis) => index * strides[axis]! + (offset % strides[axis]!), 0);
       const begin = [0, ...place.map((offset, axis) => Math.floor(offset / strides[axis]!)), 0];
-      const won = tf.mul(
-        waiting,
-        tf.cast(tf.equal(tf.slice(parts[at]!, begin, r.shape), highest), 'float32'),
-      );
+      const wins = tf.equal(tf.slice(parts[at]!, begin, r.shape), highest);
+      const won = tf.mul(waiting, tf.cast(wins, 'float32'));
       waiting = tf.sub(waiting, won);
       const around = begin.map((low, axis): Pair => [low, parts[at]!.shape[axis]! - low - r.shape[axis]!]);
       sums[at] = tf.add(sums[at]!, surrounded(won, around.slice(1, -1), 0));
@@ -301,12 +303,9 @@ export function resize(
 /** Runs `row` with `axis` moved to the end, and moves it back. */
 function alongLast(x: tf.Tensor, axis: number, row: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
-    const perm = x.shape.map((_, i) => i).filter((i) => i !== axis);
-    perm.push(axis);
-    return tf.transpose(
-      row(tf.transpose(x, perm)),
-      perm.map((_, i) => perm.indexOf(i)),
-    );
+    const perm = [...x.shape.keys()].filter((i) => i !== axis).concat(axis);
+    const back = perm.map((_, i) => perm.indexOf(i));
+    return tf.transpose(row(tf.transpose(x, perm)), back);
   });
 }
 

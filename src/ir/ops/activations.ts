@@ -7,6 +7,10 @@ import { activation, elementwise, whereAboveZero } from './elementwise.js';
 const seluScale = 1.0507009873554805;
 const seluAlpha = 1.6732632423543772;
 
+/** Of the approximation of gelu by tanh (Hendrycks and Gimpel, 2016). */
+const geluSlope = Math.sqrt(2 / Math.PI);
+const geluCubic = 0.044715;
+
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const sigmoid = (x: number) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
@@ -119,6 +123,40 @@ export const activationOps = {
         1 / Math.sqrt(2 * Math.PI),
       );
       return k.mul(g, k.add(k.add(half, k.constant(0.5, half)), k.mul(x, density)));
+    },
+  ),
+  gelu_tanh: activation(
+    'x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2',
+    null,
+    'rt.geluTanh',
+    (x) => 0.5 * x * (1 + Math.tanh(geluSlope * (x + geluCubic * x ** 3))),
+    (x) => {
+      const cube = scalar.mul(scalar.mul(scalar.number(geluCubic), x), scalar.mul(x, x));
+      const inner = scalar.mul(scalar.number(geluSlope), scalar.add(x, cube));
+      const doubled = scalar.add(scalar.number(1), scalar.tanh(inner));
+      return scalar.mul(scalar.mul(scalar.number(0.5), x), doubled);
+    },
+    ({ k, g, x }) => {
+      const square = k.unary('square', x);
+      const inner = k.scale(k.mul(x, k.add(k.scale(square, geluCubic), k.constant(1, x))), geluSlope);
+      const t = k.unary('tanh', inner);
+      const slope = k.scale(k.add(k.scale(square, 3 * geluCubic), k.constant(1, x)), geluSlope);
+      const bend = k.mul(k.mul(x, k.sub(k.constant(1, x), k.unary('square', t))), slope);
+      return k.mul(g, k.scale(k.add(k.add(t, k.constant(1, x)), bend), 0.5));
+    },
+  ),
+  swish: activation(
+    'x · sigmoid x',
+    null,
+    'rt.swish',
+    (x) => x * sigmoid(x),
+    (x) => {
+      const one = scalar.number(1);
+      return scalar.div(x, scalar.add(one, scalar.exp(scalar.neg(x))));
+    },
+    ({ k, g, x, z }) => {
+      const share = k.unary('sigmoid', x);
+      return k.mul(g, k.add(share, k.mul(z, k.sub(k.constant(1, x), share))));
     },
   ),
   prelu: elementwise({

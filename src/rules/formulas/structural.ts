@@ -36,7 +36,7 @@ export const transposeOnly = {
 export const pullRelevance = (reference: Reference) => pullBack(reference, reference.relevance);
 
 /** Ops that are not elementwise but keep the shape of operand 0. */
-const keepsShape = new Set(['softmax', 'log_softmax', 'batch_norm']);
+const keepsShape = new Set(['softmax', 'log_softmax', 'batch_norm', 'layer_norm', 'rms_norm']);
 
 /** 1 where an output element copies one of these operands, 0 where it copies another or the padding. */
 function coverage({ builder, k, node }: Application, slots: readonly number[]): Name {

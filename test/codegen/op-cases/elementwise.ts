@@ -19,6 +19,8 @@ const unaries = [
   'tanh',
   'softplus',
   'gelu',
+  'gelu_tanh',
+  'swish',
 ].map((op) => opCase(op, x('f32[N,3,4]'), `${op}(%x) : f32[N,3,4]`));
 
 const edges = { x: 'constant() {value=[-80, -1, -1e-30, 0, 1e-30, 1, 80]} : f32[7]' };
@@ -35,6 +37,8 @@ const atTheEdges = [
   'tanh',
   'softplus',
   'gelu',
+  'gelu_tanh',
+  'swish',
 ]
   .map((op) => opCase(`${op} of extremes`, edges, `${op}(%x) : f32[7]`))
   .concat(

@@ -114,6 +114,8 @@ describe('activation: an elementwise non-linearity of its first operand', () => 
       'tanh',
       'softplus',
       'gelu',
+      'gelu_tanh',
+      'swish',
       'prelu',
     ];
     expect(opsWith('activation').sort()).toEqual(activations.sort());

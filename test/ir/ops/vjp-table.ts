@@ -67,6 +67,7 @@ const binary = (x: Operand, y: Operand): Case[] => [{ operands: [x, y] }];
 
 const kernel = 'no derivative with respect to the kernel: it must be a constant';
 const statistics = 'the statistics of a batch normalization must be constants';
+const along = 'scale and offset of a normalization must be constants';
 
 const convolutions: readonly { name: string; x: Shape; w: Shape; z: Shape; attrs: Attrs }[] = [
   {
@@ -161,6 +162,8 @@ const elementwise = {
   tanh: unary(any('N', 3)),
   softplus: unary(any('N', 3)),
   gelu: unary(any('N', 3)),
+  gelu_tanh: unary(any('N', 3)),
+  swish: unary(any('N', 3)),
   prelu: binary(nonZero('N', 4), any('N', 4)),
   accumulate: [{ operands: [any('N', 3), any('N', 3), any('N', 3)] }],
   batch_total: unary(any('N', 3)),
@@ -232,6 +235,19 @@ const contractions = {
       attrs: { epsilon: 0.1 },
       refused: { 1: statistics, 2: statistics, 3: statistics, 4: statistics },
     },
+  ],
+  layer_norm: [
+    { operands: [any('N', 2, 4)], attrs: { epsilon: 0.1 } },
+    { operands: [any('N', 4), any(4)], attrs: { epsilon: 0.1 }, refused: { 1: along } },
+    {
+      operands: [any('N', 2, 3), any(3), any(3)],
+      attrs: { epsilon: 0 },
+      refused: { 1: along, 2: along },
+    },
+  ],
+  rms_norm: [
+    { operands: [any('N', 2, 4)], attrs: { epsilon: 0.1 } },
+    { operands: [any(3, 4), any(4)], attrs: { epsilon: 0 }, refused: { 1: along } },
   ],
   einsum: [
     { name: 'dense', operands: [any(2, 3), any(3, 4)], attrs: { eq: 'bi,ij->bj' } },

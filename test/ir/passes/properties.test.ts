@@ -8,6 +8,7 @@ import { parse } from '../../../src/ir/parse.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
+import { decompose } from '../../../src/ir/passes/decompose.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../../src/ir/passes/join-slices.js';
 import { oneHot } from '../../../src/ir/passes/one-hot.js';
@@ -42,6 +43,7 @@ const passes = [
   { pass: oneHot, tolerance: 1e-12 },
   { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
+  { pass: decompose, tolerance: 1e-12 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
   { pass: canonicalize, tolerance: 1e-5 },
