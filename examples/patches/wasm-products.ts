@@ -32,7 +32,10 @@ export function registerTanh(): void {
 
 function wrapKernel(
   kernelName: string,
-  wrapped: (plain: tf.KernelFunc, parameters: Parameters<tf.KernelFunc>[0]) => tf.TensorInfo | tf.TensorInfo[],
+  wrapped: (
+    plain: tf.KernelFunc,
+    parameters: Parameters<tf.KernelFunc>[0],
+  ) => tf.TensorInfo | tf.TensorInfo[],
 ): void {
   const kernel = tf.getKernel(kernelName, 'wasm');
   tf.unregisterKernel(kernelName, 'wasm');
