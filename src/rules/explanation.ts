@@ -4,7 +4,15 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
-import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
+import {
+  activeValues,
+  type Graph,
+  type Name,
+  type Node,
+  nodeOf,
+  nodesWithOp,
+  resolveAlias,
+} from '../ir/graph.js';
 import { nearNames } from '../ir/near-names.js';
 import type { Weights } from '../ir/tensor.js';
 import { printShape, printType } from '../ir/type.js';
@@ -80,12 +88,20 @@ function beforeSoftmax(graph: Graph, output: Name, notes: string[]): Name {
   return node.args[0]!;
 }
 
-/** Where an integer input becomes floating point: an embedding's rows, or a cast. */
-function firstFloats(graph: Graph, input: Name): Name[] {
+/** An input as the integers that it holds: itself, or what it is cast to where nothing else is made of it. */
+function integersOf(graph: Graph, { name, type }: Node): Name[] {
+  if (type.dtype !== 'f32') return type.dtype === 'i32' ? [name] : [];
+  const users = [...graph.nodes.values()].filter(({ args }) => args.includes(name));
+  const isWhole = users.every((user) => user.op === 'cast' && user.type.dtype === 'i32');
+  return isWhole ? users.map((user) => user.name) : [];
+}
+
+/** Where integers become floating point: an embedding's rows, or a cast. */
+function firstFloats(graph: Graph, integers: readonly Name[]): Name[] {
   return [...graph.nodes.values()]
     .filter(({ op, args, type }) => {
       const slot = op === 'gather' ? 1 : op === 'cast' ? 0 : -1;
-      return args[slot] === input && type.dtype === 'f32';
+      return integers.includes(args[slot] ?? '') && type.dtype === 'f32';
     })
     .map((node) => node.name);
 }
@@ -94,9 +110,9 @@ function firstFloats(graph: Graph, input: Name): Name[] {
 function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name> {
   const explained = new Map<Name, Name>();
   for (const input of nodesWithOp(graph, 'input')) {
-    if (input.type.dtype === 'f32') explained.set(input.name, input.name);
-    if (input.type.dtype !== 'i32') continue;
-    const [first, ...others] = firstFloats(graph, input.name);
+    const integers = integersOf(graph, input);
+    if (input.type.dtype === 'f32' && integers.length === 0) explained.set(input.name, input.name);
+    const [first, ...others] = firstFloats(graph, integers);
     if (first === undefined) continue;
     explained.set(input.name, first);
     if (others.length > 0) {
@@ -270,10 +286,10 @@ function explainValues(
   return { outputs, chosen: result.chosen, explained, flow: told };
 }
 
-/** One number for each element of an integer input: relevance is summed over the axes that an embedding adds. */
+/** One number for each element of an input of integers: relevance is summed over the axes that an embedding adds. */
 function perToken(k: Arithmetic, graph: Graph, asked: string, relevance: Name, prefix: string): Name {
   const input = graph.nodes.get(asked);
-  if (input?.op !== 'input' || input.type.dtype !== 'i32') return relevance;
+  if (input?.op !== 'input' || integersOf(graph, input).length === 0) return relevance;
   const rank = k.builder.typeOf(relevance).shape.length;
   const axes = Array.from({ length: rank - input.type.shape.length }, (_, i) => input.type.shape.length + i);
   if (axes.length === 0) return relevance;
