@@ -45,7 +45,6 @@ const passes = [
   { pass: oneHot, tolerance: 1e-12 },
   { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
-  { pass: decompose, tolerance: 1e-12 },
   { pass: crop, tolerance: 1e-12 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
