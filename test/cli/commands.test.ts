@@ -171,6 +171,23 @@ describe('dump', () => {
 });
 
 describe('inspect and rules', () => {
+  it('inspect says what is almost a composite, with its name and place', async () => {
+    const path = join(scratch(), 'quick.relc');
+    const lines = [
+      '%x = input() : f32[N,4]',
+      '%c = constant() {value=1.702} : f32[N,4]',
+      '%u = mul(%x, %c) : f32[N,4]',
+      '%s = sigmoid(%u) : f32[N,4] // act at net.ts:3:9',
+      '%y = mul(%x, %s) : f32[N,4]',
+      'return %y',
+    ];
+    writeFileSync(path, `graph @quick {\n${lines.join('\n')}\n}\n`);
+    const { err } = await relc('inspect', path);
+    expect(err).toContain(
+      'note: %s = sigmoid (act at net.ts:3:9) is almost swish: sigmoid is of 1.702 x with x = %x, expected 1 x',
+    );
+  });
+
   it('says which line chose each rule', async () => {
     const { out } = await relc('inspect', model, '--rules', 'epsilon-plus');
     expect(out).toMatch(/%colours\/conv +conv .*zPlus\(.*\) +convolution/);

@@ -15,6 +15,7 @@ import {
 import type { Expansion, RuleDefinition } from '../rules.js';
 import { pull } from './linear.js';
 import { like, pullBack, type Reference } from './reference.js';
+import { isRowwise, rowwiseLosses, rowwiseLossesAmongRules } from './row-derivatives.js';
 import { needsDerivative, pullRelevance, routeLeaks, transposeOnly, winnerLeaks } from './structural.js';
 
 /**
@@ -24,6 +25,7 @@ import { needsDerivative, pullRelevance, routeLeaks, transposeOnly, winnerLeaks 
 function leaksOfGradient(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   const whole = () => k.mul(relevance, node.name);
+  if (isRowwise(node)) return rowwiseLosses(loss);
   switch (dependenceOf(loss)) {
     case 'affine':
       return offsetLeaks(loss, () => relevance);
@@ -53,6 +55,7 @@ function timesOperand({ k, live, node }: Loss, pulled: Name): Name {
 function leaksAmongRules(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   if (forward[node.op as 'reshape']?.traits?.routes) return routeLeaks(loss);
+  if (isRowwise(node)) return rowwiseLossesAmongRules(loss);
   const beyond = (reach: () => Name) => k.mul(relevance, k.sub(k.constant(1, relevance), reach()));
   switch (dependenceOf(loss)) {
     case 'affine':
