@@ -4,7 +4,7 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
-import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
+import { activeValues, type Graph, type Name, nodeOf, resolveAlias } from '../ir/graph.js';
 import { nearNames } from '../ir/near-names.js';
 import type { Weights } from '../ir/tensor.js';
 import { printShape, printType } from '../ir/type.js';
@@ -192,7 +192,7 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const z = scoresAt(builder, all, position);
   const forward = { ...graph, nodes: new Map(builder.nodes) };
   const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
-  const inputs = explainedValues(graph, notes);
+  const inputs = explainedValues(graph, notes, request.relevanceOf);
   builder.scope = 't.';
   const { quantity } = preset;
   const name = builder.fresh(`${prefixes[quantity]}${z}`);
