@@ -192,7 +192,7 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const z = scoresAt(builder, all, position);
   const forward = { ...graph, nodes: new Map(builder.nodes) };
   const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
-  const inputs = explainedValues(graph, notes);
+  const inputs = explainedValues(graph, notes, request.relevanceOf);
   builder.scope = 't.';
   const { quantity } = preset;
   const name = builder.fresh(`${prefixes[quantity]}${z}`);
