@@ -22,13 +22,13 @@ function addWeights(hash: Hash, weights: Weights): void {
  * is asked of it, and how inputs enter and are called, stands beside.
  */
 export function fingerprintOf(prepared: Prepared): Fingerprint {
-  const { explainer, requests, method, count, pixels, labels } = prepared;
+  const { explainer, requests, method, count, pixels, labels, drawing } = prepared;
   const { stages, compiled } = explainer;
   const model = createHash('sha256').update(stages.get('canonicalize')!.print());
   addWeights(model, compiled.weights);
   const request = createHash('sha256').update(stages.get('relevance')!.print());
   addWeights(request, compiled.program.weights);
   const names = [explainer.rules, toolVersion()];
-  request.update(JSON.stringify({ requests, method, count, pixels, labels, names }));
+  request.update(JSON.stringify({ requests, method, count, pixels, labels, drawing, names }));
   return { model: model.digest('hex'), request: request.digest('hex') };
 }

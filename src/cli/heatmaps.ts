@@ -3,6 +3,8 @@ import { extname } from 'node:path';
 import type { Explanation } from '../api/explainer.js';
 import { RelcError } from '../ir/error.js';
 import type { write } from './files.js';
+import { explainsTokens, hasPatches } from './patches/maps.js';
+import { drawPatches } from './patches/picture.js';
 import { renderHeatmap } from './picture/heatmap.js';
 import { encodeNpy } from './picture/npy.js';
 import { encodePicture, type Picture } from './picture/picture.js';
@@ -20,24 +22,33 @@ function drawn(subject: Subject, explanation: Explanation, name: string): Pictur
   return [renderHeatmap(heat, { ...beneath, title })];
 }
 
+/** The heatmaps of an explanation: one a value, or of patches one with all blocks. */
+function drawnFor(subject: Subject, explanation: Explanation): Picture[] {
+  const { explainer, input, method, drawing } = subject;
+  if (!hasPatches(subject)) return valuesOf(subject).flatMap((name) => drawn(subject, explanation, name));
+  const title = `${subjectName(subject, explanation)}  ${method}`;
+  return [drawPatches({ explainer, explanation, drawing }, input.picture, title)];
+}
+
 /**
  * Writes the heatmaps side by side, a row for each class where there are several values.
  * @throws RelcError RELC5001 where nothing is a picture, RELC5002
  */
 async function saveHeatmaps(path: string, subject: Subject, save: typeof write): Promise<void> {
   const names = valuesOf(subject);
-  const pictures = subject.explanations.flatMap((explanation) =>
-    names.flatMap((name) => drawn(subject, explanation, name)),
-  );
+  const pictures = subject.explanations.flatMap((explanation) => drawnFor(subject, explanation));
   if (pictures.length === 0) {
     const { shape } = subject.explanations[0]!.relevance;
     throw new RelcError(
       'RELC5001',
       `relevance of shape [${shape}] is no picture`,
-      'save it with --save-relevance r.npy',
+      explainsTokens(subject.explainer)
+        ? 'say how patches lie with --grid HxW, or save it with --save-relevance r.npy'
+        : 'save it with --save-relevance r.npy',
     );
   }
-  const columns = names.length > 1 && pictures.length > names.length ? names.length : 4;
+  const ofClass = pictures.length / subject.explanations.length;
+  const columns = names.length > 1 && subject.explanations.length > 1 ? ofClass : 4;
   await save(path, encodePicture(sideBySide(pictures, columns)));
 }
 
@@ -81,9 +92,9 @@ export interface Saving {
  */
 export async function saveFiles(subject: Subject, { out, arrays, usual, save }: Saving): Promise<string[]> {
   const saved: string[] = [];
-  const canDraw = valuesOf(subject).some(
-    (name) => heatAt(subject, name, subject.explanations[0]!) !== undefined,
-  );
+  const canDraw =
+    hasPatches(subject) ||
+    valuesOf(subject).some((name) => heatAt(subject, name, subject.explanations[0]!) !== undefined);
   const picture = out ?? (canDraw ? usual : undefined);
   if (picture !== undefined) {
     await subject.watch.time('draw', () => saveHeatmaps(picture, subject, save));

@@ -11,9 +11,10 @@ import { arrayPath, saveFiles } from './heatmaps.js';
 import { type InputList, namesFor } from './input-list.js';
 import { type DoneLine, type FailedLine, Journal, stampOf } from './journal.js';
 import type { Refuse } from './method.js';
+import { notesOnPatches } from './patches/maps.js';
 import { type Prepared, prepare, subjectOf } from './prepare.js';
 import { reportOf } from './report.js';
-import { subjectName } from './subject.js';
+import { relevanceNames, subjectName } from './subject.js';
 import { progressBar, Stopwatch, styled, type Terminal, timeText } from './terminal.js';
 
 /** Failures that are told at the end; the journal has all. */
@@ -57,7 +58,7 @@ function itemsOf(inputs: readonly string[], { out, arrays }: Folders, earlier: r
 /** @throws RelcError RELC5001 where what is written would take the place of an input */
 function expectApart(items: readonly Item[], { explainer }: Prepared): void {
   const inputs = new Set(items.map(({ input }) => resolve(input)));
-  const values = [...explainer.compiled.explained.keys()];
+  const values = relevanceNames(explainer);
   for (const { picture, arrays } of items) {
     const saved =
       arrays === undefined ? [] : values.map((name) => arrayPath(arrays, name, values.length === 1));
@@ -207,7 +208,8 @@ async function itemsToCome({ journal, items }: Run, { arrays }: Folders): Promis
 /** Runs what is prepared, from the journal's beginning to the last line that is printed. */
 async function runPrepared(run: Run, folders: Folders): Promise<void> {
   const { journal, items, terminal, isJson, prepared } = run;
-  if (!isJson) for (const note of prepared.explainer.notes) terminal.err(`note: ${note}`);
+  const notes = [...prepared.explainer.notes, ...notesOnPatches(prepared)];
+  if (!isJson) for (const note of notes) terminal.err(`note: ${note}`);
   const toCome = await itemsToCome(run, folders);
   const earlier = items.length - toCome.length;
   await journal.begin(toCome.map(({ input }) => input));

@@ -72,5 +72,6 @@ export function startOf(
   method: Method | undefined,
 ): string | undefined {
   if (method === 'integrated-gradients') return 'f(x) − f(baseline)';
-  return preset.quantity === 'gradient' ? undefined : starts[seed];
+  // A rollout shares nothing out
+  return preset.quantity === 'gradient' || preset.attention !== undefined ? undefined : starts[seed];
 }

@@ -4,6 +4,7 @@ import { compile, type ExplanationOptions } from '../api/compile.js';
 import type { DriverOptions } from '../api/drivers.js';
 import { usualTarget } from '../api/engine.js';
 import type { Explainer } from '../api/explainer.js';
+import { trace } from '../api/model.js';
 import type { ExplainOptions } from '../api/seed.js';
 import type { Manifest } from '../codegen/manifest.js';
 import type { Arguments } from './arguments.js';
@@ -14,6 +15,7 @@ import type { InputList } from './input-list.js';
 import { openLabels } from './labels.js';
 import { type ChosenMethod, explanationsOf, type Method, methodOf, type Refuse, startOf } from './method.js';
 import { openModel, startTfjs } from './model.js';
+import { atPatch, expectDrawing, type PatchDrawing, patchDrawingOf } from './patches/options.js';
 import { requestsOf } from './request.js';
 import type { Subject } from './subject.js';
 import { Stopwatch } from './terminal.js';
@@ -25,6 +27,7 @@ export interface Prepared extends ChosenMethod {
   readonly labels: readonly string[];
   readonly requests: readonly ExplainOptions[];
   readonly pixels: PixelOptions;
+  readonly drawing: PatchDrawing;
   readonly backend: string;
   readonly watch: Stopwatch;
 }
@@ -52,10 +55,20 @@ export async function prepare(given: Arguments, list: InputList, refuse: Refuse)
   const labels = await openLabels(given.text('labels'), manifest);
   const requests = await requestsOf(given, labels);
   const asked = await optionsOf(given, manifest, { method, paths: list.paths });
-  const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
+  const drawing = patchDrawingOf(given, manifest, [asked]);
+  const explainer = await watch.time('compile', async () => {
+    const program = await trace(model, options);
+    return compile(program, atPatch(given, program, { asked, drawing }));
+  });
+  try {
+    expectDrawing(explainer, drawing);
+  } catch (error) {
+    explainer.dispose();
+    throw error;
+  }
   const size = given.text('shape') === undefined ? manifest.size : undefined;
   const pixels = { scale: scale ?? manifest.scale, size };
-  return { explainer, labels, requests, pixels, method, count, backend: usualTarget, watch };
+  return { explainer, labels, requests, pixels, drawing, method, count, backend: usualTarget, watch };
 }
 
 /** Reads one input and explains it. @param watch  times both */
@@ -64,12 +77,12 @@ export async function subjectOf(
   path: string,
   { watch, ...watching }: { readonly watch: Stopwatch } & DriverOptions,
 ): Promise<Subject> {
-  const { explainer, labels, requests, pixels, method, count, backend } = prepared;
+  const { explainer, labels, requests, pixels, drawing, method, count, backend } = prepared;
   const input = await watch.time('read', () => openInput(path, explainer.inputs[0]!, pixels));
   const explanations = await watch.time('explain', () =>
     explanationsOf(explainer, input.values, requests, { method, count, ...watching }),
   );
   const name = method === undefined ? explainer.rules : `${method} (${explainer.rules})`;
   const start = startOf(explainer, method);
-  return { explainer, input, labels, explanations, method: name, start, backend, watch };
+  return { explainer, input, labels, drawing, explanations, method: name, start, backend, watch };
 }

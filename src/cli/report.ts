@@ -2,6 +2,8 @@
 import type { Explanation, Values } from '../api/explainer.js';
 import { percent } from '../api/percent.js';
 import { labelOf } from './labels.js';
+import { explainsTokens, hasPatches, notesOnPatches } from './patches/maps.js';
+import { drawInTerminal, tokenJson, tokenLine } from './patches/report.js';
 import { formatValue } from './picture/heat.js';
 import { renderTerminal } from './picture/terminal.js';
 import { heatAt, type Subject, subjectName, valuesOf } from './subject.js';
@@ -89,6 +91,20 @@ function drawing(terminal: Terminal, subject: Subject, name: string, explanation
   return renderTerminal(heat, { columns, colour: terminal.colour });
 }
 
+/** Pictures or tables of an explanation: one a value, or of patches one with all blocks. */
+function drawings(
+  terminal: Terminal,
+  subject: Subject,
+  explanation: Explanation,
+): [title: string, text: string][] {
+  const name = subjectName(subject, explanation);
+  if (hasPatches(subject)) return [[name, drawInTerminal({ ...subject, explanation }, terminal)]];
+  return valuesOf(subject).map((value) => [
+    `${name} at ${value}`,
+    drawing(terminal, subject, value, explanation),
+  ]);
+}
+
 /** `epsilon for roses: f(x) 5.1000 · ΣR 5.0000 · 98.0 % arrived at the input` */
 function sumLine(terminal: Terminal, subject: Subject, name: string, explanation: Explanation): string {
   const values = explanation.relevances[name]!;
@@ -104,21 +120,28 @@ function sumLine(terminal: Terminal, subject: Subject, name: string, explanation
   return `${head}: ${start} · ΣR ${total} · ${share} arrived at ${where}${gap}`;
 }
 
+/** A line a value, or one for all tokens. */
+function sumLines(terminal: Terminal, subject: Subject, explanation: Explanation): string[] {
+  const { explainer, method } = subject;
+  if (!explainsTokens(explainer)) {
+    return valuesOf(subject).map((name) => sumLine(terminal, subject, name, explanation));
+  }
+  const name = subjectName(subject, explanation);
+  return [tokenLine({ ...subject, explanation }, terminal, { method, name })];
+}
+
 /** Prints pictures or tables, scores, sums and times; notes go to standard error. */
 export function printReport(terminal: Terminal, subject: Subject, saved: readonly string[]): void {
   const { explainer, explanations, watch, backend } = subject;
-  for (const note of explainer.notes) terminal.err(`note: ${note}`);
-  const names = valuesOf(subject);
-  const several = explanations.length * names.length > 1;
-  for (const explanation of explanations) {
-    for (const name of names) {
-      if (several) terminal.out(styled(terminal, 'bold', `${subjectName(subject, explanation)} at ${name}`));
-      terminal.out(`${drawing(terminal, subject, name, explanation)}\n`);
-    }
+  for (const note of [...explainer.notes, ...notesOnPatches(subject)]) terminal.err(`note: ${note}`);
+  const all = explanations.flatMap((explanation) => drawings(terminal, subject, explanation));
+  for (const [title, text] of all) {
+    if (all.length > 1) terminal.out(styled(terminal, 'bold', title));
+    terminal.out(`${text}\n`);
   }
   terminal.out(`${scoreTable(terminal, subject)}\n`);
   for (const explanation of explanations) {
-    for (const name of names) terminal.out(sumLine(terminal, subject, name, explanation));
+    for (const line of sumLines(terminal, subject, explanation)) terminal.out(line);
   }
   for (const path of saved) terminal.out(`wrote ${styled(terminal, 'cyan', path)}`);
   terminal.out(styled(terminal, 'dim', `${watch.print()} (${backend})`));
@@ -150,6 +173,7 @@ function explanationJson(subject: Subject, explanation: Explanation) {
     start,
     ...('gap' in explanation ? { gap: explanation.gap } : {}),
     relevance: relevanceOf(subject, explanation, relevance),
+    ...(explainsTokens(explainer) ? tokenJson({ ...subject, explanation }) : {}),
     ...(explainer.request.relevanceOf === undefined ? {} : { relevances: Object.fromEntries(named) }),
   };
 }
@@ -166,7 +190,7 @@ export function reportOf(
     ...list[0],
     scores: [...explanations[0]!.scores.data],
     explanations: list,
-    ...{ notes: explainer.notes, files, backend },
+    ...{ notes: [...explainer.notes, ...notesOnPatches(subject)], files, backend },
     milliseconds: Object.fromEntries(watch.phases),
   };
 }

@@ -1,8 +1,11 @@
 // The subject of relc explain: a model, one input, and what is said of it, ready to be drawn and reported.
 import type { Explainer, Explanation, Values } from '../api/explainer.js';
 import { nodeOf } from '../ir/graph.js';
+import { relevanceKey } from '../rules/explanation.js';
 import type { OpenedInput } from './input.js';
 import { labelOf } from './labels.js';
+import { explainsTokens } from './patches/maps.js';
+import type { PatchDrawing } from './patches/options.js';
 import type { Heat } from './picture/heatmap.js';
 import type { Stopwatch } from './terminal.js';
 
@@ -10,6 +13,8 @@ export interface Subject {
   readonly explainer: Explainer;
   readonly input: OpenedInput;
   readonly labels: readonly string[];
+  /** How relevance of patches is drawn. */
+  readonly drawing: PatchDrawing;
   /** An explanation of each class that was asked for. */
   readonly explanations: readonly Explanation[];
   /** What explains: the rules, or a driver and the rules. */
@@ -18,6 +23,13 @@ export interface Subject {
   readonly start: string | undefined;
   readonly backend: string;
   readonly watch: Stopwatch;
+}
+
+/** What an explainer gives relevance by, in order: inputs, values that were asked for, blocks. */
+export function relevanceNames({ compiled }: Explainer): string[] {
+  const prefix = relevanceKey('');
+  const keys = Object.keys(compiled.program.graph.outputs).filter((key) => key.startsWith(prefix));
+  return keys.map((key) => key.slice(prefix.length));
 }
 
 /** Names of the explained values: inputs, or what was asked for with --at. */
@@ -39,8 +51,12 @@ export function heatOf({ data, shape }: Values): Heat | undefined {
   return { width, height, data: sums };
 }
 
-/** The heat of a value of an explanation; of three axes only an input is a picture, and not a row of tokens. */
+/**
+ * The heat of a value of an explanation; of three axes only an input is a picture, and not a row of tokens. What attention
+ * methods give is drawn as patches.
+ */
 export function heatAt({ explainer }: Subject, name: string, { relevances }: Explanation): Heat | undefined {
+  if (explainsTokens(explainer)) return undefined;
   const { stages, explained } = explainer.compiled;
   const isInput = nodeOf(stages.get('canonicalize')!, explained.get(name)!).op === 'input';
   const values = relevances[name]!;

@@ -7,6 +7,7 @@ import { type InputList, inputListOf } from '../input-list.js';
 import { interruptible } from '../interrupt.js';
 import { explainMany } from '../many.js';
 import { methods } from '../method.js';
+import { patchOptions } from '../patches/options.js';
 import { prepare, subjectOf } from '../prepare.js';
 import { printReport, reportOf } from '../report.js';
 import { requestOptions } from '../request.js';
@@ -67,6 +68,7 @@ on where a run was stopped.`,
       help: `run the explainer many times: ${methods.join(' or ')}\n(rules gradient, if none are named)`,
     },
     samples: { type: 'string', value: 'N', help: 'how many times (default 20)' },
+    ...patchOptions,
     out: {
       type: 'string',
       short: 'o',
