@@ -26,7 +26,9 @@ export const hasPatches = (view: Pick<TokenView, 'explainer' | 'drawing'>): bool
 /** What to know where tokens could be patches of a picture, and nothing says where. */
 export function notesOnPatches(view: Pick<TokenView, 'explainer' | 'drawing'>): string[] {
   const { explainer } = view;
-  if (!explainsTokens(explainer) || explainer.inputs[0]?.type.dtype !== 'f32' || hasPatches(view)) return [];
+  // Tokens of a text are a row of numbers
+  const isText = (explainer.inputs[0]?.type.shape ?? []).length < 3;
+  if (!explainsTokens(explainer) || isText || hasPatches(view)) return [];
   const patches = patchTokens(layoutOf(view)).length;
   return [`no heatmap: nothing says how ${patches} patches lie on the picture; --grid HxW does`];
 }

@@ -123,15 +123,15 @@ function tokenAt([row, column]: readonly [number, number], layout: TokenLayout):
 }
 
 /**
- * Options with the query that --flow asks for, where it is given.
+ * Options, of each of the rules, with the query that --flow asks for, where it is given.
  * @param program  as it was traced
  * @throws RelcError RELC5001 (no such patch, --query beside it), RELC5004
  */
 export function atPatch(
   given: Arguments,
   program: Program,
-  { asked, drawing }: { readonly asked: ExplanationOptions; readonly drawing: PatchDrawing },
-): ExplanationOptions {
+  { asked, drawing }: { readonly asked: readonly ExplanationOptions[]; readonly drawing: PatchDrawing },
+): readonly ExplanationOptions[] {
   const hint = 'write it like --flow 3,5 : row and column of a patch, from 0,0 at the top left';
   const patch = pairOf(given, 'flow', { pattern: /^(\d+),(\d+)$/, hint });
   if (patch === undefined) return asked;
@@ -141,5 +141,5 @@ export function atPatch(
   // A model without attention is refused by its rules
   if (first === undefined) return asked;
   const query = tokenAt(patch, layoutWith(tokenLayout(graph, first), drawing));
-  return { ...asked, attention: { ...asked.attention, query } };
+  return asked.map((options) => ({ ...options, attention: { ...options.attention, query } }));
 }
