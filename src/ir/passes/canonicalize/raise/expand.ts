@@ -18,7 +18,7 @@ export interface Subject {
 }
 
 /** Nodes on one way that an expression of a composite has at most. */
-const deepest = 16;
+const deepest = 24;
 
 /** x in a polynomial. */
 export const X = 'x';

@@ -74,16 +74,13 @@ function gatesOf(values: Values, x: Name, { gate, functions, argument }: Gated):
 /** The values that a function's argument may be made of. */
 const candidates = (values: Values, { args }: Node) => under(values, args[0]!, 8);
 
-function find(values: Values, end: Node): Raised | undefined {
-  const inside = under(values, end.name, 6, ['exp']);
-  for (const gated of gatedActivations) {
-    const functions = inside.filter(({ op }) => gated.functions.includes(op));
-    for (const x of functions.flatMap((node) => candidates(values, node))) {
-      if (!sameShape(x.type.shape, end.type.shape)) continue;
-      const whole = expanded(gatesOf(values, x.name, gated), end.name);
-      if (whole === undefined || !isExactly(whole, gated.whole)) continue;
-      return (k, name) => k.builder.add(gated.op, [x.name], { name });
-    }
+function find(values: Values, end: Node, gated: Gated): Raised | undefined {
+  const functions = under(values, end.name, 6, ['exp']).filter(({ op }) => gated.functions.includes(op));
+  for (const x of functions.flatMap((node) => candidates(values, node))) {
+    if (!sameShape(x.type.shape, end.type.shape)) continue;
+    const whole = expanded(gatesOf(values, x.name, gated), end.name);
+    if (whole === undefined || !isExactly(whole, gated.whole)) continue;
+    return (k, name) => k.builder.add(gated.op, [x.name], { name });
   }
   return undefined;
 }
@@ -121,9 +118,7 @@ function missedSigmoid(values: Values, anchor: Node, gated: Gated): string | und
   return reasons.find((reason) => reason !== undefined);
 }
 
-function missed(values: Values, anchor: Node): string | undefined {
-  const gated = gatedActivations.find(({ gate }) => gate === anchor.op)!;
-  if (gated.op === 'swish') return missedSigmoid(values, anchor, gated);
+function missed(values: Values, anchor: Node, gated: Gated): string | undefined {
   const inside = candidates(values, anchor).map(({ name }) => name);
   const isWhole = (x: Name) => {
     const p = expanded({ values, x, atom: () => undefined }, anchor.args[0]!);
@@ -136,9 +131,13 @@ function missed(values: Values, anchor: Node): string | undefined {
   return reasons.at(-1);
 }
 
-export const gates: Raiser = {
-  composites: gatedActivations.map(({ op }) => op),
+export const gates: readonly Raiser[] = gatedActivations.map((gated) => ({
+  composites: [gated.op],
   ends: ['add', 'sub', 'mul', 'div'],
-  find,
-  near: { anchors: gatedActivations.map(({ gate }) => gate), missed },
-};
+  find: (values, end) => find(values, end, gated),
+  near: {
+    anchors: [gated.gate],
+    missed: (values, anchor) =>
+      gated.gate === 'sigmoid' ? missedSigmoid(values, anchor, gated) : missed(values, anchor, gated),
+  },
+}));

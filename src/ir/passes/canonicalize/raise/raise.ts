@@ -12,7 +12,7 @@ import { softmax } from './softmax.js';
 import { Values } from './values.js';
 
 /** All composites; at a node that several find, the first wins. */
-const raisers: readonly Raiser[] = [logSoftmax, softmax, normalization, gates];
+const raisers: readonly Raiser[] = [logSoftmax, softmax, normalization, ...gates];
 
 /** The ops that raising makes, in the order of the raisers. */
 export const raisedOps: readonly string[] = raisers.flatMap(({ composites }) => composites);

@@ -27,13 +27,15 @@ export function deviationNamed(named: string): Deviation | undefined {
   return { kind: kind as Deviation['kind'], epsilon: Number(epsilon) };
 }
 
+const noSquares = 'the root is not of a mean of squares of one value plus a constant number';
+
 /** What W + ε is of; a sentence where W is neither a variance nor a mean of squares. */
 export function deviationOf(squares: Polynomial): Deviation | string {
   const weight = factorOf(squares, `${meanSquareSymbol}^1`);
   const about = factorOf(squares, `${rowMeanSymbol}^2`);
   const epsilon = factorOf(squares, '');
   const known = [weight, about, epsilon].filter((factor) => factor !== 0).length;
-  if (weight === 0 || known !== squares.size) return 'the root is not of a mean of squares plus a number';
+  if (weight === 0 || known !== squares.size) return noSquares;
   if (!isNear(weight, 1)) return `the mean of squares is taken ${weight.toPrecision(6)} times, expected once`;
   if (about !== 0 && !isNear(about, -1))
     return 'the squares are of distances from another number than the mean';
@@ -101,7 +103,7 @@ export function rowsOf(values: Values, x: Name): Subject {
   };
 }
 
-const insideRoot = (values: Values, root: Node) => under(values, root.args[0]!, 10, ['mean', 'sum']);
+const insideRoot = (values: Values, root: Node) => under(values, root.args[0]!, 14, ['mean', 'sum']);
 
 /** The values under a root that may be x: what is averaged and what is squared. */
 export function rowCandidates(values: Values, root: Node): readonly Name[] {
@@ -130,8 +132,8 @@ export function rootMissed(values: Values, root: Node): string | undefined {
   });
   const good = found.find(({ deviation }) => typeof deviation !== 'string');
   if (good === undefined) {
-    const reason = found.map(({ deviation }) => deviation)[0] as string | undefined;
-    return reason ?? 'the root is not of a mean of squares of one value plus a constant number';
+    const reasons = found.map(({ deviation }) => deviation as string);
+    return reasons.find((reason) => reason !== noSquares) ?? noSquares;
   }
   const { kind } = good.deviation as Deviation;
   const wanted = kind === 'layer_norm' ? `%${good.x} less its mean` : `%${good.x}`;

@@ -5,26 +5,35 @@ import { under } from './expand.js';
 import type { Raiser } from './raiser.js';
 import type { Values } from './values.js';
 
-/** What a node divides, and by what: a / b, or a · (1/b). */
-function fractionsOf(values: Values, { op, args }: Node): readonly (readonly [Name, Name])[] {
+/** eˢ and what it is divided by: a node, or a · (1/b). */
+interface Fraction {
+  readonly numerator: Name;
+  readonly divisor: Name;
+  /** `reciprocal`, where the divisor is under one. */
+  readonly inverted?: string;
+}
+
+function fractionsOf({ op, args }: Node): readonly Fraction[] {
   const [a, b] = args as [Name, Name];
-  if (op === 'div') return [[a, b]];
-  const pairs: readonly (readonly [Name, Name])[] = [
-    [a, b],
-    [b, a],
+  if (op === 'div') return [{ numerator: a, divisor: b }];
+  if (op !== 'mul') return [];
+  return [
+    { numerator: a, divisor: b, inverted: 'reciprocal' },
+    { numerator: b, divisor: a, inverted: 'reciprocal' },
   ];
-  return pairs.flatMap(([numerator, factor]) => {
-    const node = values.node(factor);
-    return node.op === 'reciprocal' ? [[numerator, node.args[0]!] as const] : [];
-  });
+}
+
+/** Whether two values are one exponential, computed once or twice. */
+function isSameExponential(values: Values, a: Name, b: Name): boolean {
+  const [left, right] = [values.node(a), values.node(b)];
+  return left.op === 'exp' && right.op === 'exp' && left.args[0] === right.args[0];
 }
 
 function softmaxOf(values: Values, end: Node): Along | undefined {
-  for (const [exponential, divisor] of fractionsOf(values, end)) {
-    const total = spreadReduction(values, divisor, 'sum');
-    const { op, args } = values.node(exponential);
-    if (op !== 'exp' || total?.x !== exponential) continue;
-    const [s] = args as [Name];
+  for (const { numerator, divisor, inverted } of fractionsOf(end)) {
+    const total = spreadReduction(values, divisor, 'sum', inverted);
+    if (total === undefined || !isSameExponential(values, numerator, total.x)) continue;
+    const s = values.node(numerator).args[0]!;
     return { x: lessMaximum(values, s, total.axis) ?? s, axis: total.axis };
   }
   return undefined;
@@ -34,10 +43,12 @@ function softmaxOf(values: Values, end: Node): Along | undefined {
 function missed(values: Values, anchor: Node): string | undefined {
   const divisors = values
     .usersOf(anchor.name)
-    .flatMap((user) => fractionsOf(values, user))
-    .filter(([numerator]) => numerator === anchor.name);
-  const isOfItsSum = divisors.some(([, divisor]) =>
-    under(values, divisor, 6, ['sum']).some(({ op, args }) => op === 'sum' && args[0] === anchor.name),
+    .flatMap(fractionsOf)
+    .filter(({ numerator }) => numerator === anchor.name);
+  const isOfItsSum = divisors.some(({ divisor }) =>
+    under(values, divisor, 6, ['sum']).some(
+      ({ op, args }) => op === 'sum' && isSameExponential(values, args[0]!, anchor.name),
+    ),
   );
   return isOfItsSum ? 'it is divided by something else than its sum along one axis' : undefined;
 }
