@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Tokenizer } from '@huggingface/tokenizers';
-import { compile, type Explanation, type Values } from '../../src/index.js';
+import { compile, type Explanation, type Model, type Values } from '../../src/index.js';
 import { length } from './network.js';
 import { tokenize, wordsOfTokens } from './tokens.js';
 import type { Sentence } from './write.js';
@@ -12,6 +12,8 @@ export const modelFile = fileURLToPath(new URL('model/model.json', import.meta.u
 /** The rules that are measured. */
 export const methods = ['gradient-times-input'] as const;
 
+export type Method = (typeof methods)[number];
+
 /** What one method says of sentences. */
 export interface Measurement {
   readonly explanation: Explanation;
@@ -19,13 +21,14 @@ export interface Measurement {
   readonly share: number;
 }
 
-/** Explains for each sentence the class that the network names. */
+/** Explains for each sentence the class that the network names; `network` is traced, or the model's file. */
 export async function measure(
-  rules: string,
+  network: Model,
+  rules: Method,
   tokenizer: Tokenizer,
   sentences: readonly Sentence[],
 ): Promise<Measurement> {
-  const explainer = await compile(modelFile, { rules, relevanceOf: ['token'] });
+  const explainer = await compile(network, { rules, relevanceOf: ['token'] });
   try {
     const texts = sentences.map(({ text }) => text);
     const explanation = await explainer.explain({ ...tokenize(tokenizer, texts) });
