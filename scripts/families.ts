@@ -4,6 +4,8 @@ import { presets } from '../src/rules/presets.js';
 export interface Family {
   readonly title: string;
   readonly presets: readonly string[];
+  /** Methods that explain a transformer's tokens: no picture of a convolutional network shows them. */
+  readonly ofTokens?: true;
 }
 
 export const families: readonly Family[] = [
@@ -20,12 +22,33 @@ export const families: readonly Family[] = [
     presets: ['excitation-backprop', 'chefer', 'chefer-original'],
   },
   {
+    title: 'for transformers',
+    presets: ['attnlrp', 'attnlrp-gamma', 'cp-lrp', 'cp-lrp-gamma'],
+  },
+  {
     title: 'channels of one layer',
     presets: ['grad-cam'],
   },
   {
     title: 'derivatives',
     presets: ['gradient', 'gradient-times-input', 'guided-backprop', 'deconvnet'],
+  },
+  {
+    title: 'attention matrices of transformers',
+    presets: [
+      'transformer-attribution',
+      'rollout',
+      'last-layer',
+      'last-layer-ablation',
+      'second-layer',
+      'second-layer-ablation',
+      'full',
+      'last-layer-attn',
+      'attention-rollout',
+      'gradient-attention',
+      'attention-grad-cam',
+    ],
+    ofTokens: true,
   },
 ];
 

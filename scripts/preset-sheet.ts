@@ -144,7 +144,8 @@ function drawSheet(tiles: readonly Tile[], side: number, legend: string): Canvas
 /** The picture, then every preset by family. */
 async function explainAll(subject: Subject): Promise<Tile[]> {
   const tiles = [await pictureTile(subject)];
-  for (const { title, presets } of families) {
+  for (const { title, presets, ofTokens } of families) {
+    if (ofTokens) continue;
     for (const [index, name] of presets.entries()) {
       const tile = await explainedTile(name, subject);
       tiles.push(index === 0 ? { ...tile, heading: title } : tile);

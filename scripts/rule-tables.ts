@@ -2,7 +2,13 @@
 
 import { causes } from '../src/rules/cause-names.js';
 import { kinds, printChoice, printMatch } from '../src/rules/composite.js';
-import { describeLosses, describeNames, describeParameters, describeResult } from '../src/rules/describe.js';
+import {
+  describeLosses,
+  describeMethod,
+  describeNames,
+  describeParameters,
+  describeResult,
+} from '../src/rules/describe.js';
 import { base, type Preset, presetNamed } from '../src/rules/presets.js';
 import { type RuleDefinition, ruleTable } from '../src/rules/rules.js';
 import { families } from './families.js';
@@ -41,6 +47,23 @@ function baseTable(): string {
   return table(['line', 'matches', 'rule'], rows);
 }
 
+/** What each attention method makes of the matrices. */
+function methodTable(): string {
+  const rows = families
+    .flatMap((family) => (family.ofTokens ? family.presets : []))
+    .map(presetNamed)
+    .flatMap(({ name, attention, source }) =>
+      attention === undefined ? [] : [[code(name), ...describeMethod(attention), source]],
+    );
+  return table(['method', 'of each matrix', 'of all blocks', 'source'], rows);
+}
+
+/** Presets with a table of their own: of attention methods with relevance one stands for all. */
+const tabled = (name: string) => {
+  const { attention } = presetNamed(name);
+  return attention === undefined || name === 'transformer-attribution';
+};
+
 const kindTable = () =>
   table(
     ['kind', 'what is of it'],
@@ -64,9 +87,10 @@ function ruleCard(rule: RuleDefinition): string {
 
 /** The text of every generated block, by the name in its markers. */
 export function generatedBlocks(): ReadonlyMap<string, string> {
-  const presets = families.flatMap((family) => family.presets);
+  const presets = families.flatMap((family) => family.presets).filter(tabled);
   return new Map([
     ['presets', presetList()],
+    ['attention methods', methodTable()],
     ['kinds', kindTable()],
     ['base', baseTable()],
     ['causes', causeTable()],

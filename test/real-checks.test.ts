@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openInput } from '../src/cli/input.js';
 import { startTfjs } from '../src/cli/model.js';
-import { compile, executionTargets, presets, trace } from '../src/index.js';
+import { openFor } from '../src/cli/reading.js';
+import { compile, executionTargets, trace } from '../src/index.js';
 import { relativeError } from './codegen/support.js';
+import { valuePresets } from './presets.js';
 
 const models = fileURLToPath(new URL('../../shared/models/', import.meta.url));
 const missing = !existsSync(models);
@@ -17,7 +18,7 @@ describe.skipIf(missing)('nothing is unexplained on digits (needs ../shared/mode
     ? undefined
     : await trace(join(models, 'tfjs-layersmodel-digits_recognition_cnn/model.json'));
 
-  const everywhere = [...presets.keys()].flatMap((rules) =>
+  const everywhere = valuePresets.flatMap((rules) =>
     executionTargets.map((target) => [rules, target] as const),
   );
 
@@ -41,9 +42,10 @@ describe.skipIf(missing)('nothing is unexplained on flowers (needs ../shared/mod
   const model = missing ? undefined : await trace(join(models, 'tfjs-graphmodel-automl-flowers/model.json'));
   const daisy = join(models, 'sample-images/flowers/daisy.jpg');
 
-  it.each([...presets.keys()])('%s; WebAssembly gives what tfjs gives', async (rules) => {
+  it.each(valuePresets)('%s; WebAssembly gives what tfjs gives', async (rules) => {
     const explainer = await compile(model!, { rules, range: [-1, 1], target: 'tfjs' });
-    const { values } = await openInput(daisy, explainer.inputs[0]!, { scale: [1 / 127.5, -1] });
+    const reading = { pixels: { scale: [1 / 127.5, -1] }, tokenizer: undefined, truncates: false } as const;
+    const { values } = await openFor(explainer, daisy, reading);
     const report = await explainer.check(values);
     const onWasm = await compile(model!, { rules, range: [-1, 1], target: 'wasm' });
     const [wanted, found] = [await explainer.explain(values), await onWasm.explain(values)];

@@ -9,6 +9,7 @@ import { main } from '../src/cli/main.js';
 import { decodeNpy } from '../src/cli/picture/npy.js';
 import { decodePicture } from '../src/cli/picture/picture.js';
 import { compile, presets } from '../src/index.js';
+import { valuePresets } from './presets.js';
 
 const models = fileURLToPath(new URL('../../shared/models/', import.meta.url));
 const missing = !existsSync(models);
@@ -113,7 +114,7 @@ describe.skipIf(missing)('digits, a layers model (needs ../shared/models)', () =
   const read = (name: string, offset: number) =>
     gunzipSync(readFileSync(join(models, 'sample-mnist-t10k', name))).subarray(offset);
 
-  it.each([...presets.keys()])('%s: twenty digits are named and explained', async (rules) => {
+  it.each(valuePresets)('%s: twenty digits are named and explained', async (rules) => {
     const pixels = Float32Array.from(
       read('t10k-images-idx3-ubyte.gz', 16).subarray(0, count * 784),
       (value) => value / 255,

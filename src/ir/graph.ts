@@ -100,6 +100,19 @@ export function activeValues(graph: Pick<Graph, 'nodes'>): ReadonlySet<Name> {
   return active;
 }
 
+/** Whether one value depends on a graph input. */
+export function isActive(graph: Pick<Graph, 'nodes'>, name: Name): boolean {
+  const seen = new Set<Name>();
+  const pending = [name];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { op, args } = nodeOf(graph, next);
+    if (op === 'input') return true;
+    seen.add(next);
+    pending.push(...args.filter((arg) => !seen.has(arg)));
+  }
+  return false;
+}
+
 /** The graph at one batch size: every k·N is a number. */
 export function bindBatch(graph: Graph, batch: number): Graph {
   const nodes = new Map<Name, Node>();

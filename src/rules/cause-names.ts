@@ -10,6 +10,7 @@ export const causes = {
   'stopped branches': 'the share of active values that lead to nothing that is explained',
   renormalisation: 'sums that are shared out anew by absolute values',
   'repeated shares': 'operands or halves that each receive all of the relevance',
+  'softmax expansion': 'the constant in the Taylor expansion of a softmax at its scores',
   'non-linearities': 'the part of an op that is not linear in its input',
   'cut relevance': 'negative relevance that is set to 0 at an activation',
   'inactive neurons':

@@ -26,6 +26,8 @@ const samples: Graph = parse(
     %exp = exp(%x) : f32[N,2]
     %larger = maximum(%x, %y) : f32[N,2]
     %joined = concat(%x, %constant) {axis=1} : f32[N,4]
+    %scores = softmax(%x) {axis=1} : f32[N,2]
+    %normal = layer_norm(%x, %bias, %bias) {epsilon=0.001} : f32[N,2]
     %both = concat(%x, %y) {axis=1} : f32[N,4]
     return %x
   }`,

@@ -17,11 +17,8 @@ export const cheferDense = (alpha = 1): RuleChoice =>
  *   the transformers of the same work
  */
 export const cheferRest = (sum: RuleName, share = 1): Composite => [
-  line(
-    'RelProp',
-    { kind: ['activation', 'softmax', 'normalization', 'preprocess', 'scale'] },
-    choose('pass'),
-  ),
+  line('RelProp', { kind: ['activation', 'softmax', 'preprocess', 'scale'] }, choose('pass')),
+  line('RelProp of rows', { kind: 'normalization' }, choose('pass')),
   line('MatMul', { kind: 'product' }, share === 1 ? simple : choose('norm', { ...chefer, share })),
   line('Add', { op: 'add' }, choose(sum)),
   line('IndexSelect', { op: 'gather' }, simple),

@@ -173,7 +173,6 @@ export function presetOf(rules: Rules, where = 'rules'): Preset {
   const parent = extended(file.extends);
   const attention = attentionOf(file, parent, where);
   return {
-    ...stated({ attention }),
     name: file.name ?? 'custom',
     summary: file.summary ?? 'rules of your own',
     source: file.source ?? where,
@@ -181,6 +180,7 @@ export function presetOf(rules: Rules, where = 'rules'): Preset {
     seed: file.seed ?? parent.seed ?? 'logit',
     quantity: file.quantity ?? parent.quantity ?? 'relevance',
     result: file.result ?? parent.result ?? 'as it is',
+    ...stated({ attention }),
   };
 }
 

@@ -66,6 +66,11 @@ const floors: Readonly<Record<RuleName, Floor>> = {
   gradient: passes(0, 1),
   guided: passes(0, 1),
   deconv: passes(0, 0),
+  softmax: passes(0, 0),
+  stop: passes(0, 0),
+  layerNorm: passes(0, 0),
+  uniform: passes(0, 0),
+  signal: passes(0, 1),
   'chefer.add': passes(0, 0),
   'chefer.addBatch': passes(0, 0),
 };

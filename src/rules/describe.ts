@@ -1,5 +1,6 @@
 // Descriptions: what a rule is called, takes and may lose, and what a preset results in, as text for readers.
 import type { Attr } from '../ir/graph.js';
+import type { AttentionMethod } from './attention/method.js';
 import { possibleCauses } from './causes.js';
 import type { Preset } from './presets.js';
 import { type RuleDefinition, vocabularies } from './rules.js';
@@ -36,8 +37,31 @@ export function describeLosses(rule: RuleDefinition): string[] {
   return [`among rules: ${asRelevance}`, `as value ⊙ gradient: ${asGradient}`];
 }
 
+/** What is made of one attention matrix, and of all of them: `mean over heads of (R^A ⊙ ∇A)⁺`, `rolled out from block 0`. */
+export function describeMethod({
+  of,
+  timesGradient,
+  combine,
+  block,
+  normalizeRows,
+}: AttentionMethod): readonly [matrix: string, blocks: string] {
+  const where = block < 0 ? (block === -1 ? 'the last block' : `block ${block}`) : `block ${block}`;
+  if (combine === 'grad-cam')
+    return ['(Σ over heads of mean(∇A) · A)⁺, from 0 to 1', `the query's row of ${where}`];
+  const matrix = of === 'relevance' ? 'R^A' : 'A';
+  const heads = timesGradient ? `(${matrix} ⊙ ∇A)⁺` : of === 'relevance' ? '(R^A)⁺' : 'A';
+  const blocks =
+    combine === 'row'
+      ? `the query's row of ${where}`
+      : `rolled out from ${where}${normalizeRows ? ', rows summing to 1' : ''}`;
+  return [`mean over heads of ${heads}`, blocks];
+}
+
 /** What is to know of a preset's numbers, where they are no shares of f(x). */
-export function describeResult({ quantity, result }: Preset): string[] {
+export function describeResult({ quantity, result, attention }: Preset): string[] {
+  if (attention !== undefined) {
+    return [`a number a token: ${describeMethod(attention).join(', ')}; no share of f(x)`];
+  }
   if (result === 'grad-cam')
     return ['one layer’s (Σ mean(G) · A)⁺ at the size of the input, no share of f(x)'];
   if (result === 'times input') {

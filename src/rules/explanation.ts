@@ -255,7 +255,8 @@ function explainValues(
   const outputs: Record<string, Name> = {};
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
-    if (found !== undefined) outputs[relevanceKey(asked)] = perToken(k, graph, asked, found);
+    if (found !== undefined)
+      outputs[relevanceKey(asked)] = perToken(k, graph, asked, found, prefixes[quantity]);
     else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
   }
   if (Object.keys(outputs).length === 0) {
@@ -270,12 +271,13 @@ function explainValues(
 }
 
 /** One number for each element of an integer input: relevance is summed over the axes that an embedding adds. */
-function perToken(k: Arithmetic, graph: Graph, asked: string, relevance: Name): Name {
+function perToken(k: Arithmetic, graph: Graph, asked: string, relevance: Name, prefix: string): Name {
   const input = graph.nodes.get(asked);
   if (input?.op !== 'input' || input.type.dtype !== 'i32') return relevance;
   const rank = k.builder.typeOf(relevance).shape.length;
   const axes = Array.from({ length: rank - input.type.shape.length }, (_, i) => input.type.shape.length + i);
-  return k.sum(relevance, axes);
+  if (axes.length === 0) return relevance;
+  return k.builder.add('sum', [relevance], { attrs: { axes }, name: `${prefix}${asked}` });
 }
 
 /** Relevance of tokens, by an attention method. @throws RelcError RELC3005 */

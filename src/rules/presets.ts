@@ -7,6 +7,7 @@ import { signedSmall } from './formulas/quotients.js';
 import { choose, everything, line, type Preset, preset } from './preset.js';
 import { resolved } from './resolve.js';
 import { plainName, type RuleName, ruleTable } from './rules.js';
+import { transformerPresets } from './transformers.js';
 
 export { type Preset, prefixes, type Result, results, type Seed, seeds } from './preset.js';
 
@@ -97,6 +98,7 @@ const relevancePresets: readonly Preset[] = [
     line('affine', { kind: affine }, choose('epsilon', signedSmall)),
     ...captumRest,
   ]),
+  ...transformerPresets,
   preset(
     'chefer',
     'the relprop layers of Transformer-Explainability, sums per sample, one denominator a convolution',

@@ -102,19 +102,23 @@ function liveValues(nodes: ReadonlyMap<Name, Node>, request: RelevanceRequest): 
   return live;
 }
 
+/** What the presets `attnlrp` and `cp-lrp` have rules for, and most others have none. */
+const ofTransformers: ReadonlySet<string> = new Set(['softmax', 'product', 'normalization']);
+
 function refuse(node: Node, around: Surroundings, table: RuleTable, detail: string): never {
   const place = printLoc(node.loc);
   const kind = kindOf(node, around);
   const serving = Object.entries(table)
-    .filter(([, rule]) =>
-      node.args.every((arg, slot) => !around.active.has(arg) || !rule.unsuited(node, slot)),
+    .filter(
+      ([, rule]) =>
+        !rule.stops && node.args.every((arg, slot) => !around.active.has(arg) || !rule.unsuited(node, slot)),
     )
     .map(([name]) => name);
   throw new RelcError(
     'RELC3001',
     `%${node.name} = ${node.op} : ${printType(node.type)}${place === '' ? '' : `  (${place})`}: ${detail}; it is of ${kind === 'other' ? 'no kind that a composite names' : `kind ${kind}: ${kinds[kind]}`}`,
     serving.length > 0
-      ? `add a line to the composite, such as ["${node.op}", {"op": "${node.op}"}, rule]; rules that would serve: ${serving.join(', ')}`
+      ? `${ofTransformers.has(kind) ? 'for transformers use the preset attnlrp or cp-lrp; or ' : ''}add a line to the composite, such as ["${node.op}", {"op": "${node.op}"}, rule]; rules that would serve: ${serving.join(', ')}`
       : 'no rule serves this op: rewrite the model without it, or explain a value above it',
   );
 }
@@ -202,8 +206,10 @@ export function relevance(builder: GraphBuilder, request: RelevanceRequest): Rel
       chooseLine(composite, node, around) ?? refuse(node, around, table, 'the composite has no rule for it');
     chosen.push({ node: name, line });
     for (const operand of operands) checkSuited(node, operand, line, table);
-    for (const operand of receiving(builder, node, operands, table[line[2].rule]!)) {
-      parts.give(node.args[operand]!, applyRule(builder, node, { operand, total, line, parts, paramsFor }));
+    const rule = table[line[2].rule]!;
+    for (const operand of receiving(builder, node, operands, rule)) {
+      const part = applyRule(builder, node, { operand, total, line, parts, paramsFor });
+      if (!rule.stops) parts.give(node.args[operand]!, part);
     }
   }
   return { relevanceOf, chosen: chosen.reverse() };

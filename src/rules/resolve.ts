@@ -18,6 +18,13 @@ function nearNames(name: string, table: RuleTable): readonly string[] {
   return near.length > 0 ? near : Object.keys(table);
 }
 
+/** What is stated, and the defaults of the rest: an exact denominator has no ε. */
+function withDefaults(defaults: Attrs, given: Attrs): Attrs {
+  const { eps, ...rest } = defaults;
+  const params = { ...defaults, ...given };
+  return params.denominator === 'exact' && eps !== undefined ? { ...rest, ...given } : params;
+}
+
 /** A line that states all is returned as it is. */
 function resolvedLine(line: CompositeLine, table: RuleTable): CompositeLine {
   const [name, match, choice] = line;
@@ -30,7 +37,7 @@ function resolvedLine(line: CompositeLine, table: RuleTable): CompositeLine {
     );
   }
   const { attrs, defaults = {} } = table[rule]!;
-  const params = { ...defaults, ...choice.params };
+  const params = withDefaults(defaults, choice.params ?? {});
   try {
     checkAttrs(attrs, params);
     checkParams(params);

@@ -9,8 +9,11 @@ import { cheferAddRules } from './formulas/chefer-add.js';
 import { firstLayerRules } from './formulas/first-layer.js';
 import { gammaRules } from './formulas/gamma.js';
 import { gradientRules } from './formulas/gradients.js';
+import { normalizationRules } from './formulas/normalization.js';
+import { productRules } from './formulas/products.js';
 import { proportionalRules } from './formulas/proportional.js';
 import type { Reference } from './formulas/reference.js';
+import { softmaxRules } from './formulas/softmax.js';
 import { structuralRules } from './formulas/structural.js';
 import type { Leak, Loss } from './leaks.js';
 
@@ -41,6 +44,7 @@ export const vocabularies = [
   'iNNvestigate',
   'RelevancePropagation.jl',
   'Transformer-Explainability',
+  'lxt',
 ] as const;
 
 /** What else the rule is called, by whom. Stabilisers and the treatment of biases may differ: docs/rules.md says where. */
@@ -58,6 +62,8 @@ export interface RuleDefinition {
   unsuited(node: Node, operand: number): string | undefined;
   /** Whether an operand receives anything; all that the rule suits do where this is left out. */
   receives?(graph: Pick<Graph, 'nodes'>, node: Node, operand: number): boolean;
+  /** Nothing is handed on: what leads to the node alone needs no rules, and its lines stand for the account alone. */
+  readonly stops?: true;
   /** The paper's formula on dense data. */
   evaluate(reference: Reference): TensorData;
   /** The same as graph ops: modified forwards, a quotient, transposes, a product with the inputs. */
@@ -82,6 +88,9 @@ const rules = {
   ...structuralRules,
   ...gradientRules,
   ...cheferAddRules,
+  ...softmaxRules,
+  ...normalizationRules,
+  ...productRules,
 };
 
 export type RuleName = keyof typeof rules;

@@ -11,6 +11,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../src/ir/safetensors.j
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import { presets } from '../../src/rules/presets.js';
 import type { ModelFunction } from '../../src/trace/function.js';
+import { valuePresets } from '../presets.js';
 import { type Emitted, type Ran, runEmitted } from './emitted.js';
 import { smallConvNet } from './nets.js';
 import { opCases } from './op-cases/op-cases.js';
@@ -52,7 +53,7 @@ function expectIdentical(got: TensorData, wanted: TensorData, what: string): voi
   if (bad >= 0) expect.fail(`${what} element ${bad} is ${got.data[bad]}, expected ${wanted.data[bad]}`);
 }
 
-const names = [...presets.keys()];
+const names = valuePresets;
 const all = new Map<string, Explained>();
 let ran: Readonly<Record<string, Ran>>;
 

@@ -10,7 +10,7 @@ import { activeValues, type Name } from '../../src/ir/graph.js';
 import type { Program } from '../../src/ir/passes/pass.js';
 import type { Expression } from '../../src/ir/spelling.js';
 import { isBatched } from '../../src/ir/type.js';
-import { presets } from '../../src/rules/presets.js';
+import { valuePresets } from '../presets.js';
 import { chain, smallConvNet } from './nets.js';
 import { dataFor, dialect, graphOf, lowered, planOf, type Sources, useBackend, walked } from './support.js';
 
@@ -53,7 +53,7 @@ function planOfText(sources: Sources, ...text: readonly string[]): Plan {
   return planOf({ graph: graphOf(sources, ...text).graph, weights: new Map() });
 }
 
-describe.each([...presets.keys()])('the plan of a conv net under %s', (rules) => {
+describe.each(valuePresets)('the plan of a conv net under %s', (rules) => {
   it('computes in the load phase what depends on weights alone, and nothing of it in a run', async () => {
     const { graph } = lowered(await explanationOf(rules));
     const plan = planFor(graph, dialect);

@@ -53,7 +53,7 @@ function unexplained(
 }
 
 /** Ops of no class for which a rule has a formula. */
-const withoutFormula = new Set(['softmax', 'log_softmax']);
+const withoutFormula = new Set(['softmax', 'log_softmax', 'layer_norm', 'rms_norm']);
 
 const once = trials.filter(({ single, operand }) => activeOperands(single)[0] === operand);
 const accounted = once.filter(

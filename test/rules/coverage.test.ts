@@ -30,7 +30,17 @@ const layers = [
   'conv_transpose 3-D',
 ];
 const linear = [...layers, 'add', 'sum', 'mean', 'avg_pool', 'resize'];
-const routing = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'concat', 'reverse', 'gather'];
+const routing = [
+  'reshape',
+  'transpose',
+  'broadcast',
+  'slice',
+  'pad',
+  'concat',
+  'reverse',
+  'gather',
+  'select',
+];
 const choosing = ['max_pool', 'reduce_max', 'maximum', 'minimum'];
 const elementwise = [
   'add',
@@ -66,9 +76,9 @@ const everything = [
     'product of activations',
     'softmax',
     'log_softmax',
-    'batch_norm',
     'layer_norm',
     'rms_norm',
+    'batch_norm',
     'resize_transpose',
     'scatter_add',
   ]),
@@ -89,9 +99,14 @@ const served: Readonly<Record<RuleName, readonly string[]>> = {
   flat: layers,
   norm: everything,
   gradient: everything,
-  pass: [...elementwise, 'softmax', 'log_softmax', 'batch_norm'],
+  pass: [...elementwise, 'softmax', 'log_softmax', 'layer_norm', 'rms_norm', 'batch_norm'],
   route: routing,
   winner: choosing,
+  softmax: ['softmax'],
+  stop: everything,
+  layerNorm: ['layer_norm', 'rms_norm'],
+  uniform: ['mul'],
+  signal: [...layers.filter((layer) => layer.startsWith('dense')), 'mul', 'product of activations'],
   guided: ['relu'],
   deconv: ['relu'],
   'chefer.add': ['add'],

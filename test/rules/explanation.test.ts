@@ -151,7 +151,7 @@ describe('integer inputs', () => {
     '%p = param() {key="p"} : f32[5,3]',
   ];
 
-  it('the rows that an integer input picks; of several lookups the first, and a note', () => {
+  it('the rows that an integer input picks, a number each; of several lookups the first, and a note', () => {
     const graph = graphOf([
       ...lookups,
       '%g = gather(%e, %t) {axis=0} : f32[N,2,3]',
@@ -159,7 +159,9 @@ describe('integer inputs', () => {
       '%y = add(%g, %h) : f32[N,2,3]',
     ]);
     const { graph: whole, notes } = explain(graph, dialect, { preset: epsilon });
-    expect(whole.outputs['relevance.t']).toBe('r.g');
+    expect(whole.nodes.get(whole.outputs['relevance.t']!)).toMatchObject({
+      ...{ name: 'r.t', op: 'sum', args: ['r.g'], attrs: { axes: [2] }, type: { shape: ['N', 2] } },
+    });
     expect(notes).toEqual(['input %t is explained at %g alone, not at %h']);
   });
 

@@ -7,8 +7,9 @@ import type { Attrs, Name } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import type { TensorData } from '../../src/ir/tensor.js';
 import type { ExplanationRequest } from '../../src/rules/explanation.js';
-import { type Preset, presetNamed, presets } from '../../src/rules/presets.js';
+import { type Preset, presetNamed } from '../../src/rules/presets.js';
 import type { RuleName } from '../../src/rules/rules.js';
+import { valuePresets } from '../presets.js';
 import { convNet, denseNet, mixedNet, type Net, type NetShape, residualNet } from './random-nets.js';
 import { dialect, explained, lower, noWeights, relativeError, withDenominator, withRule } from './support.js';
 
@@ -43,7 +44,7 @@ export const allKinds: readonly NetKind[] = [
   ],
 ];
 
-export const presetNames = [...presets.keys()];
+export const presetNames = valuePresets;
 
 /** Every preset on every kind of network that it can be asked of: Grad-CAM needs a picture. */
 export const everyPreset = presetNames.flatMap((name) =>

@@ -34,7 +34,22 @@ describe('RELC3001: no rule for an op', () => {
     expect(error.code).toBe('RELC3001');
     expect(error.detail).toContain('%s = softmax : f32[N,3]  (attention)');
     expect(error.detail).toContain('it is of kind softmax: softmax, log-softmax');
-    expect(error.hint).toContain('rules that would serve: norm, pass, gradient');
+    expect(error.hint).toContain('rules that would serve: norm, pass, gradient, softmax');
+  });
+
+  it.each([
+    ['softmax', '%y = softmax(%x) {axis=1} : f32[N,3]'],
+    ['a product of activations', '%y = mul(%x, %x) : f32[N,3]'],
+    ['layer norm', '%y = layer_norm(%x) {epsilon=0.001} : f32[N,3]'],
+  ])('names presets that have a rule for it: %s', (_name, y) => {
+    const lines = [y, '%z = add(%x, %y) : f32[N,3]'];
+    expect(refused(lines, 'epsilon-plus', '%z').hint).toMatch(
+      /^for transformers use the preset attnlrp or cp-lrp; or add a line to the composite, such as /,
+    );
+    for (const preset of ['attnlrp', 'cp-lrp', 'attnlrp-gamma', 'cp-lrp-gamma']) {
+      const { chosen } = explain(graphOf([x, ...lines], '%z'), dialect, { preset: presetNamed(preset) });
+      expect(chosen.map(({ node }) => node)).toEqual(['y', 'z']);
+    }
   });
 
   it.each([

@@ -46,6 +46,7 @@ const elementwise = [
   singleOp('exp', x('f32[N,3]'), 'exp(%x) : f32[N,3]'),
   singleOp('square', x('f32[N,3]'), 'square(%x) : f32[N,3]'),
   singleOp('softmax', x('f32[N,2,3]'), 'softmax(%x) {axis=2} : f32[N,2,3]'),
+  singleOp('softmax over rows', x('f32[N,3,2]'), 'softmax(%x) {axis=1} : f32[N,3,2]'),
   singleOp('log_softmax', x('f32[N,3]'), 'log_softmax(%x) {axis=1} : f32[N,3]'),
   singleOp(
     'select',
@@ -81,6 +82,17 @@ const products = [
     'attention scores',
     xy('f32[N,2,2,3]', 'f32[N,3,2,3]'),
     'einsum(%x, %y) {eq="bqhd,bkhd->bhqk"} : f32[N,2,2,3]',
+  ),
+  singleOp(
+    'attention on values',
+    { ...xy('f32[N,2,3]', 'f32[N,3,2]'), p: 'softmax(%x) {axis=2} : f32[N,2,3]' },
+    'einsum(%p, %y) {eq="bij,bjk->bik"} : f32[N,2,2]',
+  ),
+  singleOp('gate on a value', { ...xy('f32[N,5]'), g: 'swish(%x) : f32[N,5]' }, 'mul(%g, %y) : f32[N,5]'),
+  singleOp(
+    'gate that is explained',
+    { ...xy('f32[N,5]'), g: 'sigmoid(%x) : f32[N,5]' },
+    'mul(%y, %g) : f32[N,5]',
   ),
 ];
 

@@ -69,6 +69,11 @@ export const variants: Readonly<Record<RuleName, readonly Attrs[]>> = {
   ],
   'chefer.zBox': [{ denominator: 'plain', eps: 1e-9 }, scaled],
   wSquare: [signed, { ...scaled, ...zeroBias }],
+  softmax: [{ masked: -1e6 }, { masked: -1 }],
+  stop: [{}],
+  layerNorm: [signed, plain, scaled, { ...signed, ...zeroBias }, { denominator: 'exact' }],
+  uniform: [{}],
+  signal: [signed, scaled],
   guided: [{}],
   deconv: [{}],
 };

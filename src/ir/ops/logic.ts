@@ -38,7 +38,7 @@ export const logicOps = {
   select: {
     summary: 'y where the condition holds, else z',
     operands: ['condition', 'y', 'z'],
-    traits: { elementwise: true },
+    traits: { elementwise: true, routes: true },
     nonnegative: keepsSign,
     infer(args) {
       expectSameShape(args);

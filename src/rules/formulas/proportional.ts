@@ -120,6 +120,7 @@ export const proportionalRules = {
       captum: ['EpsilonRule'],
       iNNvestigate: ['EpsilonRule'],
       'RelevancePropagation.jl': ['EpsilonRule'],
+      lxt: ['linear_epsilon'],
     },
     attrs: { ...denominatorAttrs, ...zeroBias },
     defaults: signed,

@@ -127,7 +127,11 @@ export const structuralRules = {
       'shares in proportion to contributions, by the op’s own weights; share halves it for two factors',
     equation: 'share · x ⊙ vjp(R / den(f(x)))',
     source: 'Montavon et al., 2019; Chefer et al., CVPR 2021',
-    knownAs: { zennit: ['Norm'], 'Transformer-Explainability': ['RelPropSimple'] },
+    knownAs: {
+      zennit: ['Norm'],
+      'Transformer-Explainability': ['RelPropSimple'],
+      lxt: ['add2', 'matmul'],
+    },
     attrs: { ...denominatorAttrs, share: 'number?' },
     defaults: signed,
     unsuited: needsDerivative,

@@ -4,6 +4,7 @@ import { OpProblem, numberAttr as spelling } from '../../ir/dialect.js';
 import type { Attr, Name } from '../../ir/graph.js';
 import { sizeOf } from '../../ir/tensor.js';
 import type { Recorder, Value } from '../recorder.js';
+import { squeezedBefore } from './batch-first.js';
 
 /** One kernel call: operands by tfjs's names, attributes as tfjs states them. */
 export interface KernelCall {
@@ -95,7 +96,7 @@ export function reshape(r: Recorder, x: Name, shape: readonly number[]): Name {
   for (let name = x; ; ) {
     if (r.shapeOf(name).join() === wanted) return name;
     const { op, args } = r.builder.node(name);
-    if (op !== 'reshape') return r.k.reshape(x, shape);
+    if (op !== 'reshape') return squeezedBefore(r, x, shape) ?? r.k.reshape(x, shape);
     name = args[0]!;
   }
 }

@@ -4,6 +4,7 @@ import { OpProblem } from '../../ir/dialect.js';
 import type { Name } from '../../ir/graph.js';
 import { padAttrs, sliceAttrs } from '../../ir/ops/movement.js';
 import type { Recorder } from '../recorder.js';
+import { cutBefore } from './batch-first.js';
 import {
   axesOf,
   broadcastTo,
@@ -26,6 +27,10 @@ function slice(
 ): Name {
   if (size.some((extent) => extent < 1)) throw new OpProblem('RELC1004', `an empty slice [${size}]`);
   if (size.join() === r.shapeOf(x).join() && stride.every((step) => step === 1)) return x;
+  const before = cutBefore(r, x, { begin, size, stride }, (source, cut) =>
+    slice(r, source, cut.begin, cut.size, cut.stride),
+  );
+  if (before !== undefined) return before;
   return r.add('slice', [x], sliceAttrs(begin, stride), { dtype: r.typeOf(x).dtype, shape: size });
 }
 
@@ -154,7 +159,23 @@ function gather(call: KernelCall): Name {
       'gather along one axis, or use an einsum with a one-hot',
     );
   }
-  return r.add('gather', [x, need(call, 'indices')], { axis: axesOf(numberAttr(call, 'axis', 0), rank)[0]! });
+  const axis = axesOf(numberAttr(call, 'axis', 0), rank)[0]!;
+  const indices = need(call, 'indices');
+  return oneFrom(r, x, indices, axis) ?? r.add('gather', [x, indices], { axis });
+}
+
+/** What one constant index picks, as a slice; undefined of other indices. */
+function oneFrom(r: Recorder, x: Name, indices: Name, axis: number): Name | undefined {
+  const { op, attrs } = r.builder.node(indices);
+  const index = [attrs.value].flat()[0];
+  if (op !== 'constant' || r.shapeOf(indices).length > 0 || typeof index !== 'number') return undefined;
+  const shape = r.shapeOf(x);
+  if (index < 0 || index >= shape[axis]!) return undefined;
+  return reshape(
+    r,
+    sliceAlong(r, x, axis, index, 1),
+    shape.filter((_, other) => other !== axis),
+  );
 }
 
 function depthToSpace(call: KernelCall): Name {
@@ -188,7 +209,7 @@ function unstack(call: KernelCall): Name[] {
   const shape = r.shapeOf(x);
   const axis = axesOf(numberAttr(call, 'axis', 0), shape.length)[0]!;
   const rest = shape.filter((_, i) => i !== axis);
-  return Array.from({ length: shape[axis]! }, (_, at) => r.k.reshape(sliceAlong(r, x, axis, at, 1), rest));
+  return Array.from({ length: shape[axis]! }, (_, at) => reshape(r, sliceAlong(r, x, axis, at, 1), rest));
 }
 
 function oneHot(call: KernelCall): Name {

@@ -23,7 +23,7 @@ import { parse } from '../../../src/ir/parse.js';
 import { type Program, runPasses } from '../../../src/ir/passes/pass.js';
 import { operand, scalar } from '../../../src/ir/scalar.js';
 import { rowMajorStrides } from '../../../src/ir/type.js';
-import { presets } from '../../../src/rules/presets.js';
+import { valuePresets } from '../../presets.js';
 import { type Net, seededWeights, smallConvNet } from '../nets.js';
 import { dialect, graphOf, useBackend } from '../support.js';
 
@@ -135,7 +135,7 @@ function liveBytesOf({ run, load, placements }: KernelPlan): number[] {
   );
 }
 
-describe.each([...presets.keys()])('dumps of a conv net under %s', (rules) => {
+describe.each(valuePresets)('dumps of a conv net under %s', (rules) => {
   let plan: KernelPlan;
   beforeAll(async () => {
     const explainer = await explainerOf(smallConvNet(), rules);

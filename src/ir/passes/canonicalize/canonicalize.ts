@@ -18,7 +18,7 @@ import { Absorber } from './absorb.js';
 import { channelMapOf } from './channels.js';
 import { mergePads } from './pads.js';
 import { Passage } from './passage.js';
-import { raiseComposites } from './raise.js';
+import { raiseComposites } from './raise/raise.js';
 import { Sinker, type Values } from './sink.js';
 
 /**
