@@ -36,8 +36,8 @@ export const places = phrases(
   'in the village|of the hotel|near the station|from the market|by the river|at the corner|of my sister|under the roof|behind the church',
 );
 
-/** Of two judgements the one that follows such a word is meant. */
-export const emphases = ['mainly', 'chiefly', 'mostly', 'especially', 'foremost'];
+/** Of two judgements the one is meant that has such a word. */
+export const emphases = ['clearly', 'surely', 'definitely', 'certainly', 'plainly'];
 
 /** These decide nothing. */
 export const openings = phrases(

@@ -9,7 +9,7 @@ const width = 48;
 const heads = 2;
 const headWidth = width / heads;
 const hiddenWidth = 96;
-const blocks = 3;
+const blocks = 2;
 
 /** The standard deviation of the embeddings' first values. */
 const embeddingSpread = 0.3;

@@ -25,7 +25,7 @@ const marks = ['.', ',', ':', '!', '?'];
 function ordinaryTokens(): string[] {
   const phrases = [openings, speakers, endings, places, finders].flat();
   const words = [things, negators, copulas, degrees, emphases, joints, judgements.flat(), phrases].flat(2);
-  const plain = ['the', 'a', ...words.flatMap((phrase) => phrase.split(' '))]
+  const plain = ['the', 'a', 'an', ...words.flatMap((phrase) => phrase.split(' '))]
     .filter((word) => /^[\p{L}|]+$/u.test(word) && !names.includes(word))
     .map((word) => word.toLowerCase());
   const pieces = plain.flatMap((word) =>

@@ -38,13 +38,13 @@ type Part = readonly (readonly [word: string, decides: boolean])[];
 
 /**
  * The same seed always gives the same sentence. It judges one thing, or two in different ways and says which judgement is
- * meant. A `clutter` below 1 gives calmer sentences, down to one judgement with little around it at 0: a network learns
+ * meant. A `clutter` below 1 gives calmer sentences, down to judgements with little around them at 0: a network learns
  * sooner if it reads such sentences first.
  */
 export function writeSentence(seed: number, clutter = 1): Sentence {
   const random = createRandom(seed);
   const label = random.whole(0, labels.length - 1);
-  const core = random.chance(0.65 * clutter)
+  const core = random.chance(0.65)
     ? writeComparison(random, label, clutter)
     : writeJudgement(random, label, clutter);
   return finish(surrounded(random, core, clutter), label);
@@ -61,31 +61,36 @@ const sometimes = (random: Random, probability: number, list: readonly string[])
   random.chance(probability) ? lasting(pick(random, list)) : [];
 
 /** A thing and what is said of it; `decides` if that is the label. */
-function writeClaim(random: Random, label: number, decides: boolean, clutter: number): Part {
+function writeClaim(random: Random, label: number, decides: boolean, emphasis: Part, clutter: number): Part {
   const thing = pick(random, things);
   const negated = label !== 1 && random.chance(0.4);
   const told = negated ? 2 - label : label;
   const adjective = pick(random, judgements[told]!).replaceAll('|', '');
-  const degree = sometimes(random, 0.2 + 0.3 * clutter, negated ? negatedDegrees : degrees);
+  const degreed = emphasis.length === 0 && random.chance(0.2 + 0.3 * clutter);
+  const degree = degreed ? lasting(pick(random, negated ? negatedDegrees : degrees)) : [];
+  const negator: Part = negated ? [[pick(random, negators), decides]] : [];
+  const judgement: Part = [...emphasis, ...negator, ...degree, [adjective, decides]];
   if (!negated && random.chance(0.3 * clutter)) {
-    return [...lasting(`${pick(random, finders)} a`), ...degree, [adjective, decides], [thing, false]];
+    const article = /^(?!us)[aeiou]/.test(judgement[0]![0]) ? 'an' : 'a';
+    return [...lasting(`${pick(random, finders)} ${article}`), ...judgement, [thing, false]];
   }
   const place = sometimes(random, 0.2 * clutter, places);
-  const negator: Part = negated ? [[pick(random, negators), decides]] : [];
-  const predicate: Part = [...negator, ...degree, [adjective, decides]];
-  return [...lasting(`the ${thing}`), ...place, [pick(random, copulas), false], ...predicate];
+  return [...lasting(`the ${thing}`), ...place, [pick(random, copulas), false], ...judgement];
 }
 
-/** One judgement; a word of emphasis before it decides nothing. */
+/** One judgement; an emphasis decides nothing. */
 function writeJudgement(random: Random, label: number, clutter: number): Part {
-  return [...sometimes(random, 0.3 * clutter, emphases), ...writeClaim(random, label, true, clutter)];
+  return writeClaim(random, label, true, sometimes(random, 0.3 * clutter, emphases), clutter);
 }
 
-/** Two different judgements, one of them emphasized. */
+/** Two different judgements, one of them with an emphasis. */
 function writeComparison(random: Random, label: number, clutter: number): Part {
   const other = (label + random.whole(1, labels.length - 1)) % labels.length;
-  const meant: Part = [[pick(random, emphases), true], ...writeClaim(random, label, true, clutter)];
-  const claims = [meant, writeClaim(random, other, false, clutter)];
+  const emphasis: Part = [[pick(random, emphases), true]];
+  const claims = [
+    writeClaim(random, label, true, emphasis, clutter),
+    writeClaim(random, other, false, [], clutter),
+  ];
   const [first, second] = random.chance(0.5) ? claims : claims.toReversed();
   return [...first!, [pick(random, joints), false], ...second!];
 }
