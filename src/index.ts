@@ -32,6 +32,7 @@ export { type KernelListing, type KernelStageName, kernelStageNames, type Memory
 export { type Model, type TraceOptions, trace } from './api/model.js';
 export { dialect, type StageName, stageNames } from './api/pipeline.js';
 export type { Classes, ExplainOptions } from './api/seed.js';
+export { type TokenHeatmapOptions, tokenHeatmap, type UpsampleMode } from './api/token-heatmap.js';
 export { type Manifest, parseManifest } from './codegen/manifest.js';
 export type { Explanation, Values } from './codegen/wasm/runtime/explanation.js';
 export type { Bound, Interval } from './ir/analyses/interval.js';

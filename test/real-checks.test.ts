@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openInput } from '../src/cli/input.js';
 import { startTfjs } from '../src/cli/model.js';
+import { openFor } from '../src/cli/reading.js';
 import { compile, executionTargets, trace } from '../src/index.js';
 import { relativeError } from './codegen/support.js';
 import { valuePresets } from './presets.js';
@@ -44,7 +44,8 @@ describe.skipIf(missing)('nothing is unexplained on flowers (needs ../shared/mod
 
   it.each(valuePresets)('%s; WebAssembly gives what tfjs gives', async (rules) => {
     const explainer = await compile(model!, { rules, range: [-1, 1], target: 'tfjs' });
-    const { values } = await openInput(daisy, explainer.inputs[0]!, { scale: [1 / 127.5, -1] });
+    const reading = { pixels: { scale: [1 / 127.5, -1] }, tokenizer: undefined, truncates: false } as const;
+    const { values } = await openFor(explainer, daisy, reading);
     const report = await explainer.check(values);
     const onWasm = await compile(model!, { rules, range: [-1, 1], target: 'wasm' });
     const [wanted, found] = [await explainer.explain(values), await onWasm.explain(values)];

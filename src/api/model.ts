@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
+import { stated } from '../ir/stated.js';
 import { type FunctionInputs, type ModelFunction, type Params, traceFunction } from '../trace/function.js';
 import { traceGraphModel } from '../trace/graph-model.js';
 import { traceLayersModel } from '../trace/layers-model.js';
@@ -19,6 +20,8 @@ export interface TraceOptions {
   readonly input?: FunctionInputs;
   /** Height and width of pictures, for models that leave them open. */
   readonly size?: readonly [height: number, width: number];
+  /** Tokens of a text, for models that leave their number open: of an input [N, null]. */
+  readonly length?: number;
   /** Weights of a function, in nested objects: a weight is named by its path. */
   readonly params?: Params;
   /** `null` for a function without a batch axis: its whole input is one sample. */
@@ -54,9 +57,9 @@ export async function trace(model: Model, options: TraceOptions = {}): Promise<P
     }
   }
   const batch = options.batch === null ? { batch: null } : {};
-  const size = options.size === undefined ? {} : { size: options.size };
-  if (isGraphModel(model)) return traceGraphModel(model, { ...single(options.input), ...size, ...batch });
-  if (isLayersModel(model)) return traceLayersModel(model, { ...single(options.input), ...size, ...batch });
+  const open = stated({ size: options.size, length: options.length });
+  if (isGraphModel(model)) return traceGraphModel(model, { ...single(options.input), ...open, ...batch });
+  if (isLayersModel(model)) return traceLayersModel(model, { ...single(options.input), ...open, ...batch });
   if (typeof model !== 'function') {
     throw new RelcError(
       'RELC2008',
@@ -65,5 +68,5 @@ export async function trace(model: Model, options: TraceOptions = {}): Promise<P
     );
   }
   const { input, params } = options;
-  return traceFunction(model, { input: input!, ...(params === undefined ? {} : { params }), ...batch });
+  return traceFunction(model, { input: input!, ...stated({ params }), ...open, ...batch });
 }

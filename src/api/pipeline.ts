@@ -20,6 +20,7 @@ import { ruleGraphs } from '../rules/custom.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
+import { gradientFormBy } from '../rules/gradient-form.js';
 import type { ChosenRule } from '../rules/relevance.js';
 import { type RuleTable, ruleTable } from '../rules/rules.js';
 import { specialize } from '../rules/specialize.js';
@@ -37,6 +38,7 @@ export const stageNames = [
   'canonicalize',
   'relevance',
   'specialize',
+  'gradient-form',
   'expand',
   'decompose',
   'simplify',
@@ -52,6 +54,7 @@ export type StageName = (typeof stageNames)[number];
 
 const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
+  gradientFormBy(rules),
   expandBy(rules),
   decompose,
   simplify,

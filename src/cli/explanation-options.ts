@@ -33,8 +33,11 @@ export const explanationOptions = {
 } as const satisfies Record<string, Option>;
 
 /** The rules that the command line names, else those of the manifest, whose files lie beside the model. */
-async function rulesOf(given: Arguments, { rules }: Manifest): Promise<OpenedRules> {
-  const named = given.text('rules');
+async function rulesOf(
+  given: Arguments,
+  { rules }: Manifest,
+  named: string | undefined,
+): Promise<OpenedRules> {
   if (named !== undefined) return openRules(named);
   if (rules === undefined) return {};
   return openRules(isRulesFile(rules) ? join(dirname(given.positional(0)), rules) : rules);
@@ -58,12 +61,13 @@ function rangeOfPixels([factor, offset]: readonly [number, number]): Interval {
 /**
  * What the command line and the manifest ask to explain. Ranges that neither states follow from how pixels enter.
  * @param scale  how pixels enter where neither says so
+ * @param rules  the name of a preset, or a file: those of the command line if left out
  * @throws RelcError RELC5001 (wrong values), RELC5002, RELC3003, RELC3007 (rules)
  */
 export async function explanationOptionsOf(
   given: Arguments,
   manifest: Manifest,
-  scale?: readonly [number, number],
+  { scale, rules = given.text('rules') }: { scale?: readonly [number, number]; rules?: string } = {},
 ): Promise<ExplanationOptions> {
   const pixels = parseScale(given.text('scale')) ?? manifest.scale ?? scale;
   const range =
@@ -81,5 +85,5 @@ export async function explanationOptionsOf(
     output: given.text('output'),
     range,
   });
-  return { ...(await rulesOf(given, manifest)), ...asked };
+  return { ...(await rulesOf(given, manifest, rules)), ...asked };
 }

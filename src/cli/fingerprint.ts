@@ -1,5 +1,6 @@
 // The fingerprint of a run over many inputs: equal where the same model is asked the same.
 import { createHash, type Hash } from 'node:crypto';
+import type { Explainer } from '../api/explainer.js';
 import { toolVersion } from '../api/version.js';
 import type { Weights } from '../ir/tensor.js';
 import type { Prepared } from './prepare.js';
@@ -22,13 +23,18 @@ function addWeights(hash: Hash, weights: Weights): void {
  * is asked of it, and how inputs enter and are called, stands beside.
  */
 export function fingerprintOf(prepared: Prepared): Fingerprint {
-  const { explainer, requests, method, count, pixels, labels } = prepared;
-  const { stages, compiled } = explainer;
-  const model = createHash('sha256').update(stages.get('canonicalize')!.print());
+  const { explainers, requests, method, count, reading, labels } = prepared;
+  const [{ stages: forward, compiled }] = explainers as [Explainer];
+  const model = createHash('sha256').update(forward.get('canonicalize')!.print());
   addWeights(model, compiled.weights);
-  const request = createHash('sha256').update(stages.get('relevance')!.print());
-  addWeights(request, compiled.program.weights);
-  const names = [explainer.rules, toolVersion()];
-  request.update(JSON.stringify({ requests, method, count, pixels, labels, names }));
+  const request = createHash('sha256');
+  for (const { stages, compiled: own, rules } of explainers) {
+    request.update(stages.get('relevance')!.print()).update(rules);
+    addWeights(request, own.program.weights);
+  }
+  const { pixels, truncates, tokenizer } = reading;
+  const tokens = tokenizer?.hash;
+  request.update(JSON.stringify({ requests, method, count, pixels, truncates, tokens, labels }));
+  request.update(toolVersion());
   return { model: model.digest('hex'), request: request.digest('hex') };
 }

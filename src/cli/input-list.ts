@@ -5,19 +5,31 @@ import { buffer } from 'node:stream/consumers';
 import { RelcError } from '../ir/error.js';
 import type { Arguments } from './arguments.js';
 import { namesIn, readText } from './files.js';
+import type { Source } from './input.js';
 
 export interface InputList {
   /** Each file once, in order. */
   readonly paths: readonly string[];
-  /** Whether one file was named, and neither a folder nor a list. */
+  /** The text that was given in place of files. */
+  readonly text?: string;
+  /** Whether one file or a text was given, and neither a folder nor a list. */
   readonly isOne: boolean;
 }
 
-/** What a folder's files end in to be taken for inputs. */
-const endings: ReadonlySet<string> = new Set(['.png', '.jpg', '.jpeg', '.npy', '.json']);
+/** What a folder's files end in to be taken for inputs: of models that read texts, and of others. */
+const endings = {
+  text: ['.txt', '.npy', '.json'],
+  picture: ['.png', '.jpg', '.jpeg', '.npy', '.json'],
+} as const;
+type Kind = keyof typeof endings;
 
-const isInputName = (name: string) =>
-  !name.startsWith('.') && name !== 'relc.json' && endings.has(extname(name).toLowerCase());
+/** What stands beside inputs and is none. */
+const others = ['relc.json', 'tokenizer.json', 'tokenizer_config.json'];
+
+const isInputName = (name: string, kind: Kind) =>
+  !name.startsWith('.') &&
+  !others.includes(name) &&
+  endings[kind].some((ending) => ending === extname(name).toLowerCase());
 
 const isFolder = (path: string) =>
   stat(path).then(
@@ -27,8 +39,8 @@ const isFolder = (path: string) =>
   );
 
 /** The inputs in a folder, by name. @throws RelcError RELC5002 where there are none */
-async function inputsIn(folder: string): Promise<string[]> {
-  const names = (await namesIn(folder)).filter(isInputName);
+async function inputsIn(folder: string, kind: Kind): Promise<string[]> {
+  const names = (await namesIn(folder)).filter((name) => isInputName(name, kind));
   const paths = names.map((name) => join(folder, name));
   const folders = await Promise.all(paths.map(isFolder));
   const files = paths.filter((_, index) => !folders[index]);
@@ -36,33 +48,52 @@ async function inputsIn(folder: string): Promise<string[]> {
   throw new RelcError(
     'RELC5002',
     `${folder} holds no inputs`,
-    'of a folder, PNG, JPEG, .npy and .json files are taken, but none that are hidden or in folders within',
+    `of a folder, ${endings[kind].join(', ')} files are taken, but none that are hidden or in folders within`,
   );
 }
+
+const standardInput = async () => new TextDecoder().decode(await buffer(process.stdin));
 
 /** Paths in a list, one a line, from the folder that the list is in. `-` is standard input. @throws RelcError RELC5002 */
 async function listed(list: string): Promise<string[]> {
   const isStandardInput = list === '-';
-  const text = isStandardInput ? new TextDecoder().decode(await buffer(process.stdin)) : await readText(list);
+  const text = isStandardInput ? await standardInput() : await readText(list);
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const folder = isStandardInput ? '.' : dirname(list);
   return lines.map((line) => (resolve(line) === line ? line : join(folder, line)));
 }
 
-/** What the command line names. @throws RelcError RELC5002 (a list that cannot be read, a folder without inputs) */
-export async function inputListOf(given: Arguments): Promise<InputList> {
-  const [named, list] = [given.rest(1), given.text('list')];
+/** The text of --text, in place of files. @throws RelcError RELC5001 where files are named, too */
+async function givenText(text: string, files: readonly string[]): Promise<InputList> {
+  if (files.length > 0) {
+    throw new RelcError('RELC5001', `--text is given, and ${files.join(' ')}`, 'name files, or give a text');
+  }
+  return { paths: [], text: text === '-' ? await standardInput() : text, isOne: true };
+}
+
+/**
+ * What the command line names.
+ * @param kind  what the files of a folder are
+ * @throws RelcError RELC5001 (a text and files), RELC5002 (a list that cannot be read, a folder without inputs)
+ */
+export async function inputListOf(given: Arguments, kind: Kind = 'picture'): Promise<InputList> {
+  const [named, list, text] = [given.rest(1), given.text('list'), given.text('text')];
+  if (text !== undefined) return givenText(text, [named, list ?? []].flat());
   const all = [...named, ...(list === undefined ? [] : await listed(list))];
   const expanded: string[] = [];
   let hasFolder = false;
   for (const path of all) {
     const expands = await isFolder(path);
     hasFolder ||= expands;
-    expanded.push(...(expands ? await inputsIn(path) : [path]));
+    expanded.push(...(expands ? await inputsIn(path, kind) : [path]));
   }
   const paths = [...new Map(expanded.map((path) => [resolve(path), path])).values()];
   return { paths, isOne: list === undefined && named.length === 1 && !hasFolder };
 }
+
+/** The single input, if it is one. */
+export const sourceOf = ({ text, paths, isOne }: InputList): Source | undefined =>
+  text === undefined ? (isOne ? paths[0] : undefined) : { text };
 
 /** Folders that a file is in, the nearest first. */
 function foldersOf(path: string): string[] {

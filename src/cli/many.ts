@@ -1,6 +1,7 @@
 // relc explain over many inputs: one after another, files and a line in the journal each, whatever becomes of the others.
 import { extname, join, resolve } from 'node:path';
 import { isOfOneInput } from '../api/batch.js';
+import type { Explainer } from '../api/explainer.js';
 import { seedKind } from '../api/seed.js';
 import { turn } from '../api/turn.js';
 import { RelcError } from '../ir/error.js';
@@ -11,9 +12,9 @@ import { arrayPath, saveFiles } from './heatmaps.js';
 import { type InputList, namesFor } from './input-list.js';
 import { type DoneLine, type FailedLine, Journal, stampOf } from './journal.js';
 import type { Refuse } from './method.js';
-import { type Prepared, prepare, subjectOf } from './prepare.js';
+import { disposeAll, type Prepared, prepare, subjectOf } from './prepare.js';
 import { reportOf } from './report.js';
-import { subjectName } from './subject.js';
+import { relevanceNames, subjectName } from './subject.js';
 import { progressBar, Stopwatch, styled, type Terminal, timeText } from './terminal.js';
 
 /** Failures that are told at the end; the journal has all. */
@@ -22,7 +23,8 @@ const toldFailures = 20;
 /** An input, and where its files go. */
 interface Item {
   readonly input: string;
-  readonly picture: string;
+  /** Without its ending. */
+  readonly shown: string;
   readonly arrays: string | undefined;
 }
 
@@ -36,7 +38,10 @@ interface Folders {
 function foldersOf(given: Arguments, refuse: Refuse): Folders {
   for (const name of ['out', 'save-relevance']) {
     const path = given.text(name);
-    if (path === undefined || !['.png', '.jpg', '.jpeg', '.npy'].includes(extname(path).toLowerCase()))
+    if (
+      path === undefined ||
+      !['.png', '.jpg', '.jpeg', '.npy', '.html', '.htm'].includes(extname(path).toLowerCase())
+    )
       continue;
     throw refuse(`--${name} ${path} names a file; with many inputs it is a folder`);
   }
@@ -49,31 +54,32 @@ function itemsOf(inputs: readonly string[], { out, arrays }: Folders, earlier: r
   const names = namesFor([...inputs, ...earlier.filter((input) => !known.has(resolve(input)))]);
   return inputs.map((input, index) => ({
     input,
-    picture: join(out, `${names[index]}.png`),
+    shown: join(out, names[index]!),
     arrays: arrays === undefined ? undefined : join(arrays, `${names[index]}.npy`),
   }));
 }
 
 /** @throws RelcError RELC5001 where what is written would take the place of an input */
-function expectApart(items: readonly Item[], { explainer }: Prepared): void {
+function expectApart(items: readonly Item[], { explainers }: Prepared): void {
   const inputs = new Set(items.map(({ input }) => resolve(input)));
-  const values = [...explainer.compiled.explained.keys()];
-  for (const { picture, arrays } of items) {
+  const values = relevanceNames(explainers[0]!);
+  for (const { shown, arrays } of items) {
     const saved =
       arrays === undefined ? [] : values.map((name) => arrayPath(arrays, name, values.length === 1));
-    const taken = [picture, ...saved].find((path) => inputs.has(resolve(path)));
+    const taken = [`${shown}.png`, `${shown}.html`, ...saved].find((path) => inputs.has(resolve(path)));
     if (taken === undefined) continue;
     throw new RelcError('RELC5001', `${taken} would be written over an input`, 'name another folder');
   }
 }
 
 /** @throws RelcError RELC3004, RELC4003 where what is asked fits no input: told before anything is written */
-function expectRequests({ requests, explainer }: Prepared): void {
-  for (const request of requests) seedKind(request, explainer.seed);
+function expectRequests({ requests, explainers }: Prepared): void {
+  for (const { seed } of explainers) for (const request of requests) seedKind(request, seed);
+  const [{ classes }] = explainers as [Explainer];
   const asked = requests.flatMap(({ target, against }) => [target ?? [], against ?? []].flat());
-  const none = asked.find((index) => index >= explainer.classes);
+  const none = asked.find((index) => index >= classes);
   if (none === undefined) return;
-  throw new RelcError('RELC4003', `${none} is no class`, `classes are 0 to ${explainer.classes - 1}`);
+  throw new RelcError('RELC4003', `${none} is no class`, `classes are 0 to ${classes - 1}`);
 }
 
 /** What one run over many inputs is made of. */
@@ -91,15 +97,21 @@ interface Run {
 /** Explains one input and writes its files. @returns its line in the journal, and what to call its result */
 async function explained(
   { model, prepared, fingerprint, signal }: Run,
-  { input, picture, arrays }: Item,
+  { input, shown, arrays }: Item,
   onProgress: (done: number, all: number) => void,
 ): Promise<Outcome> {
   const watch = new Stopwatch();
   // Before it is read: what changes meanwhile is explained again
   const stamp = await stampOf(input);
   const subject = await subjectOf(prepared, input, { watch, onProgress, signal });
-  const files = await saveFiles(subject, { out: undefined, arrays, usual: picture, save: writeWhole });
-  const classes = subject.explanations.map((each) => subjectName(subject, each)).join(', ');
+  const files = await saveFiles(subject, {
+    out: undefined,
+    arrays,
+    usual: { picture: `${shown}.png`, page: `${shown}.html` },
+    origin: { model, input },
+    save: writeWhole,
+  });
+  const classes = [...new Set(subject.views.map((view) => subjectName(subject, view)))].join(', ');
   return [{ ...reportOf(subject, { model, input, files }), ...stamp!, fingerprint }, `${input}: ${classes}`];
 }
 
@@ -204,10 +216,12 @@ async function itemsToCome({ journal, items }: Run, { arrays }: Folders): Promis
   return toCome;
 }
 
+const notesOfAll = ({ explainers }: Prepared) => new Set(explainers.flatMap(({ notes }) => notes));
+
 /** Runs what is prepared, from the journal's beginning to the last line that is printed. */
 async function runPrepared(run: Run, folders: Folders): Promise<void> {
   const { journal, items, terminal, isJson, prepared } = run;
-  if (!isJson) for (const note of prepared.explainer.notes) terminal.err(`note: ${note}`);
+  if (!isJson) for (const note of notesOfAll(prepared)) terminal.err(`note: ${note}`);
   const toCome = await itemsToCome(run, folders);
   const earlier = items.length - toCome.length;
   await journal.begin(toCome.map(({ input }) => input));
@@ -251,6 +265,6 @@ export async function explainMany(
     const run = { model, prepared, fingerprint, journal, items, terminal, isJson, signal };
     await runPrepared(run, folders);
   } finally {
-    prepared.explainer.dispose();
+    disposeAll(prepared.explainers);
   }
 }

@@ -6,6 +6,7 @@ import type { RelcError } from '../ir/error.js';
 import { stated } from '../ir/stated.js';
 import type { Seed } from '../rules/presets.js';
 import type { Arguments } from './arguments.js';
+import type { NumbersByName } from './text/fill.js';
 
 export const methods = ['smooth-grad', 'integrated-gradients'] as const;
 export type Method = (typeof methods)[number];
@@ -40,11 +41,13 @@ export interface ChosenMethod {
 /** Runs the explainer, or a driver of it, for each request. */
 export async function explanationsOf(
   explainer: Explainer,
-  input: Float32Array,
+  values: NumbersByName,
   requests: readonly ExplainOptions[],
   { method, count, ...watching }: ChosenMethod & DriverOptions,
 ): Promise<Explanation[]> {
-  if (method === undefined) return explainer.explainEach(input, requests);
+  if (method === undefined) return explainer.explainEach(values, requests);
+  // Of several inputs drivers take none, and say so
+  const input = Object.values(values)[0]!;
   const explanations: Explanation[] = [];
   for (const request of requests) {
     const explanation =
@@ -72,5 +75,6 @@ export function startOf(
   method: Method | undefined,
 ): string | undefined {
   if (method === 'integrated-gradients') return 'f(x) − f(baseline)';
-  return preset.quantity === 'gradient' ? undefined : starts[seed];
+  // A rollout shares nothing out
+  return preset.quantity === 'gradient' || preset.attention !== undefined ? undefined : starts[seed];
 }

@@ -1,36 +1,34 @@
 // The report of relc explain: for a terminal, and as JSON.
-import type { Explanation, Values } from '../api/explainer.js';
+import type { Values } from '../api/explainer.js';
 import { percent } from '../api/percent.js';
 import { labelOf } from './labels.js';
 import { formatValue } from './picture/heat.js';
 import { renderTerminal } from './picture/terminal.js';
-import { heatAt, type Subject, subjectName, valuesOf } from './subject.js';
+import { scoreText, shownClasses } from './scores.js';
+import {
+  countOfRules,
+  heatAt,
+  notesOf,
+  type Subject,
+  shareOfStart,
+  subjectName,
+  sum,
+  type View,
+  valuesOf,
+} from './subject.js';
 import { styled, type Terminal, table } from './terminal.js';
-
-const sum = (data: Float32Array) => data.reduce((total, value) => total + value, 0);
+import { panelsOf } from './text/panels.js';
+import { panelJson } from './text/report.js';
+import { drawText } from './text/terminal.js';
 
 /** Rows of a table of relevance. */
 const shownEntries = 10;
 
-/** What arrived of what relevance started with; NaN where that means nothing. */
-const shareOf = (subject: Subject, { start }: Explanation, { data }: Values) =>
-  subject.start === undefined ? Number.NaN : sum(data) / start;
-
-/** The classes with the largest scores, best first. */
-function topClasses(scores: Float32Array, count: number): number[] {
-  return [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, count);
-}
-
-/** Four decimals, so that points stand below each other; powers of ten where nothing would be left. */
-const scoreText = (score: number) =>
-  Math.abs(score) >= 1e-4 || score === 0 ? score.toFixed(4) : score.toExponential(1);
-
 /** The top classes with their scores, those explained marked and always among them. */
-function scoreTable(terminal: Terminal, { explanations, labels }: Subject): string {
-  const { data } = explanations[0]!.scores;
-  const explained = new Set(explanations.map(({ target }) => target));
-  const shown = new Set([...topClasses(data, 5), ...explained]);
-  const rows = [...shown].map((index) => [
+function scoreTable(terminal: Terminal, { views, labels }: Subject): string {
+  const { data } = views[0]!.explanation.scores;
+  const explained = new Set(views.map(({ explanation }) => explanation.target));
+  const rows = shownClasses(views).map((index) => [
     explained.has(index) ? '›' : ' ',
     labelOf(index, labels),
     scoreText(data[index]!),
@@ -51,74 +49,73 @@ function placeOf(index: number, shape: readonly number[]): string {
   return `[${place.join(',')}]`;
 }
 
-/** Relevance for each element of the input where the embedding of an integer is explained, the last axis summed. */
-function perInput(values: Values, elements: number): Values {
-  const width = values.data.length / elements;
-  const isEmbedding = values.shape.at(-1) === width && width > 1 && Number.isInteger(width);
-  if (!isEmbedding) return values;
-  const data = Float32Array.from({ length: elements }, (_, i) =>
-    sum(values.data.subarray(i * width, (i + 1) * width)),
-  );
-  return { data, shape: values.shape.slice(0, -1) };
-}
-
 /** The entries of largest magnitude, with the input's own values where they stand for them. */
-function entryTable(subject: Subject, name: string, explanation: Explanation): string {
-  const { explainer, input } = subject;
-  const isInput = explainer.inputs.some((node) => node.name === name);
-  const found = explanation.relevances[name]!;
-  const { data, shape } = isInput ? perInput(found, input.values.length) : found;
+function entryTable({ input }: Subject, name: string, { explanation }: View): string {
+  const { data, shape } = explanation.relevances[name]!;
   const order = [...data.keys()].sort((a, b) => Math.abs(data[b]!) - Math.abs(data[a]!));
-  const hasValues = isInput && data.length === input.values.length;
+  const given = input.values[name];
+  const values = given?.length === data.length ? given : undefined;
   const rows = order
     .slice(0, shownEntries)
     .map((index) => [
       placeOf(index, shape),
-      ...(hasValues ? [formatValue(input.values[index]!)] : []),
+      ...(values === undefined ? [] : [formatValue(values[index]!)]),
       formatValue(data[index]!),
     ]);
   const rest = data.length - rows.length;
-  const lines = [table([[name, ...(hasValues ? ['value'] : []), 'relevance'], ...rows])];
-  return [...lines, ...(rest > 0 ? [`… and ${rest} of smaller magnitude`] : [])].join('\n');
+  const head = [name, ...(values === undefined ? [] : ['value']), 'relevance'];
+  return [table([head, ...rows]), ...(rest > 0 ? [`… and ${rest} of smaller magnitude`] : [])].join('\n');
 }
 
-function drawing(terminal: Terminal, subject: Subject, name: string, explanation: Explanation): string {
-  const heat = heatAt(subject, name, explanation);
-  if (heat === undefined) return entryTable(subject, name, explanation);
+function drawing(terminal: Terminal, subject: Subject, name: string, view: View): string {
+  const heat = heatAt(view, name);
+  if (heat === undefined) return entryTable(subject, name, view);
   const columns = Math.min(48, terminal.columns - 2, 2 * heat.width);
   return renderTerminal(heat, { columns, colour: terminal.colour });
 }
 
 /** `epsilon for roses: f(x) 5.1000 · ΣR 5.0000 · 98.0 % arrived at the input` */
-function sumLine(terminal: Terminal, subject: Subject, name: string, explanation: Explanation): string {
-  const values = explanation.relevances[name]!;
-  const where = subject.explainer.request.relevanceOf === undefined ? 'the input' : name;
-  const head = `${subject.method} for ${styled(terminal, 'bold', subjectName(subject, explanation))}`;
-  const total = sum(values.data).toPrecision(5);
-  if (subject.start === undefined) {
-    return `${head}: f(x) ${explanation.logit.toPrecision(5)} · sum at ${where} ${total}`;
+function sumLine(terminal: Terminal, subject: Subject, name: string, view: View): string {
+  const { explainer, explanation, method, start } = view;
+  const where = explainer.request.relevanceOf === undefined ? 'the input' : name;
+  const head = `${method} for ${styled(terminal, 'bold', subjectName(subject, view))}`;
+  const total = sum(explanation.relevances[name]!.data);
+  if (start === undefined) {
+    return `${head}: f(x) ${explanation.logit.toPrecision(5)} · sum at ${where} ${total.toPrecision(5)}`;
   }
-  const start = `${subject.start} ${explanation.start.toPrecision(5)}`;
-  const share = percent(shareOf(subject, explanation, values));
+  const share = percent(shareOfStart(view, total));
   const gap = 'gap' in explanation ? ` · gap ${(explanation.gap as number).toPrecision(2)}` : '';
-  return `${head}: ${start} · ΣR ${total} · ${share} arrived at ${where}${gap}`;
+  return `${head}: ${start} ${explanation.start.toPrecision(5)} · ΣR ${total.toPrecision(5)} · ${share} arrived at ${where}${gap}`;
 }
 
-/** Prints pictures or tables, scores, sums and times; notes go to standard error. */
+/** What is drawn: a text for each view, else each value for each view. */
+function drawings(terminal: Terminal, subject: Subject): (readonly [title: string, drawn: string])[] {
+  const { text } = subject.input;
+  const panels = panelsOf(subject);
+  const byRules = countOfRules(subject) > 1 ? (view: View) => ` by ${view.method}` : () => '';
+  const title = (view: View) => `${subjectName(subject, view)}${byRules(view)}`;
+  if (text !== undefined && panels.length > 0) {
+    return panels.map((panel) => [title(panel.view), drawText(terminal, panel, text)]);
+  }
+  return subject.views.flatMap((view) =>
+    valuesOf(subject).map(
+      (name) => [`${title(view)} at ${name}`, drawing(terminal, subject, name, view)] as const,
+    ),
+  );
+}
+
+/** Prints pictures, texts or tables, scores, sums and times; notes go to standard error. */
 export function printReport(terminal: Terminal, subject: Subject, saved: readonly string[]): void {
-  const { explainer, explanations, watch, backend } = subject;
-  for (const note of explainer.notes) terminal.err(`note: ${note}`);
-  const names = valuesOf(subject);
-  const several = explanations.length * names.length > 1;
-  for (const explanation of explanations) {
-    for (const name of names) {
-      if (several) terminal.out(styled(terminal, 'bold', `${subjectName(subject, explanation)} at ${name}`));
-      terminal.out(`${drawing(terminal, subject, name, explanation)}\n`);
-    }
+  const { views, watch, backend } = subject;
+  for (const note of notesOf(subject)) terminal.err(`note: ${note}`);
+  const drawn = drawings(terminal, subject);
+  for (const [title, lines] of drawn) {
+    if (drawn.length > 1) terminal.out(styled(terminal, 'bold', title));
+    terminal.out(`${lines}\n`);
   }
   terminal.out(`${scoreTable(terminal, subject)}\n`);
-  for (const explanation of explanations) {
-    for (const name of names) terminal.out(sumLine(terminal, subject, name, explanation));
+  for (const view of views) {
+    for (const name of valuesOf(subject)) terminal.out(sumLine(terminal, subject, name, view));
   }
   for (const path of saved) terminal.out(`wrote ${styled(terminal, 'cyan', path)}`);
   terminal.out(styled(terminal, 'dim', `${watch.print()} (${backend})`));
@@ -126,30 +123,23 @@ export function printReport(terminal: Terminal, subject: Subject, saved: readonl
 
 const finite = (value: number) => (Number.isFinite(value) ? value : null);
 
-function relevanceOf(subject: Subject, explanation: Explanation, values: Values) {
-  return {
-    shape: values.shape,
-    sum: sum(values.data),
-    share: finite(shareOf(subject, explanation, values)),
-  };
+function relevanceOf(view: View, { shape, data }: Values) {
+  const total = sum(data);
+  return { shape, sum: total, share: finite(shareOfStart(view, total)) };
 }
 
 /** One explanation for machines; `relevances` where values were asked for by name. */
-function explanationJson(subject: Subject, explanation: Explanation) {
-  const { explainer, labels } = subject;
+function viewJson(subject: Subject, view: View) {
+  const { labels } = subject;
+  const { explainer, explanation, method } = view;
   const { target, logit, start, against, relevance, relevances } = explanation;
-  const named = Object.entries(relevances).map(([name, values]) => [
-    name,
-    relevanceOf(subject, explanation, values),
-  ]);
+  const named = Object.entries(relevances).map(([name, values]) => [name, relevanceOf(view, values)]);
   return {
-    target,
-    label: labelOf(target, labels),
-    logit,
+    ...{ rules: explainer.rules, method, target, label: labelOf(target, labels), logit },
     ...(against === undefined ? {} : { against, againstLabel: labelOf(against, labels) }),
     start,
     ...('gap' in explanation ? { gap: explanation.gap } : {}),
-    relevance: relevanceOf(subject, explanation, relevance),
+    relevance: relevanceOf(view, relevance),
     ...(explainer.request.relevanceOf === undefined ? {} : { relevances: Object.fromEntries(named) }),
   };
 }
@@ -159,14 +149,19 @@ export function reportOf(
   subject: Subject,
   { model, input, files }: { model: string; input: string; files: readonly string[] },
 ) {
-  const { explainer, explanations, method, backend, watch } = subject;
-  const list = explanations.map((explanation) => explanationJson(subject, explanation));
+  const { views, backend, watch, input: opened } = subject;
+  const panels = panelsOf(subject);
+  const list = views.map((view, index) => ({
+    ...viewJson(subject, view),
+    ...(panels[index] === undefined ? {} : panelJson(panels[index], opened.text!)),
+  }));
+  const [{ explainer, explanation }] = views as [View];
   return {
-    ...{ model, input, rules: explainer.rules, method, seed: explainer.seed },
+    ...{ model, input, seed: explainer.seed },
     ...list[0],
-    scores: [...explanations[0]!.scores.data],
+    scores: [...explanation.scores.data],
     explanations: list,
-    ...{ notes: explainer.notes, files, backend },
+    ...{ notes: notesOf(subject), files, backend },
     milliseconds: Object.fromEntries(watch.phases),
   };
 }

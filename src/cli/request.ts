@@ -5,9 +5,9 @@ import type { Seed } from '../rules/presets.js';
 import type { Arguments, Option } from './arguments.js';
 import { explanationOptions } from './explanation-options.js';
 import { isArrayFile, readNumbers } from './input.js';
-import { classesNamed, classNamed } from './labels.js';
+import { classesNamed, classNamed, type openLabels } from './labels.js';
 
-/** Declared by the commands that take an input; {@link requestsOf} reads the first three. */
+/** Declared by the commands that take an input; {@link requestsOf} reads the first three, {@link openLabels} the last. */
 export const requestOptions = {
   class: {
     type: 'string',
@@ -26,11 +26,6 @@ export const requestOptions = {
     help: 'what relevance starts as: logit, one, outputs, contrast, or a .npy or .json\nof the shape of the scores (default: as the preset says)',
   },
   labels: { type: 'string', value: 'FILE', help: 'names of the classes, one a line or a JSON list' },
-  scale: {
-    type: 'string',
-    value: 'A,B',
-    help: 'a pixel p of 0..255 enters as p·A + B (default 1/255,0);\nfor example --scale 1/127.5,-1',
-  },
 } as const satisfies Record<string, Option>;
 
 /** What is asked of the explainer, a request for each class. @throws RelcError RELC4003, RELC5002, RELC5003 */

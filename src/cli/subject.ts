@@ -1,34 +1,69 @@
 // The subject of relc explain: a model, one input, and what is said of it, ready to be drawn and reported.
 import type { Explainer, Explanation, Values } from '../api/explainer.js';
 import { nodeOf } from '../ir/graph.js';
+import { relevanceKey } from '../rules/explanation.js';
 import type { OpenedInput } from './input.js';
 import { labelOf } from './labels.js';
 import type { Heat } from './picture/heatmap.js';
 import type { Stopwatch } from './terminal.js';
 
-export interface Subject {
+/** One explanation, and what explains. */
+export interface View {
   readonly explainer: Explainer;
-  readonly input: OpenedInput;
-  readonly labels: readonly string[];
-  /** An explanation of each class that was asked for. */
-  readonly explanations: readonly Explanation[];
+  readonly explanation: Explanation;
   /** What explains: the rules, or a driver and the rules. */
   readonly method: string;
   /** What relevance starts with, where all of that arrives if nothing is lost; undefined for gradients. */
   readonly start: string | undefined;
+}
+
+export interface Subject {
+  readonly input: OpenedInput;
+  readonly labels: readonly string[];
+  /** Of each class that was asked for a view by each of the rules. */
+  readonly views: readonly View[];
   readonly backend: string;
   readonly watch: Stopwatch;
 }
 
-/** Names of the explained values: inputs, or what was asked for with --at. */
-export const valuesOf = ({ explanations }: Subject): string[] => Object.keys(explanations[0]!.relevances);
+/** What an explainer gives relevance by, in order: inputs, or values that were asked for. */
+export function relevanceNames({ compiled }: Explainer): string[] {
+  const prefix = relevanceKey('');
+  const keys = Object.keys(compiled.program.graph.outputs).filter((key) => key.startsWith(prefix));
+  return keys.map((key) => key.slice(prefix.length));
+}
+
+/** Names of the explained values: inputs, or what was asked for with --at. Of a text's inputs all but its ids are left out. */
+export function valuesOf({ views, input }: Subject): string[] {
+  const names = Object.keys(views[0]!.explanation.relevances);
+  const isText = views[0]!.explainer.request.relevanceOf === undefined && input.text !== undefined;
+  const ids = names.filter((name) => isText && name === input.text!.input);
+  return ids.length > 0 ? ids : names;
+}
+
+/** How many rules explain each class. */
+export const countOfRules = ({ views }: Subject): number =>
+  new Set(views.map(({ explainer }) => explainer)).size;
+
+/** What is to know of the explainers and the input, each once. */
+export const notesOf = ({ views, input }: Subject): string[] => [
+  ...new Set([...views.flatMap(({ explainer }) => explainer.notes), ...input.notes]),
+];
 
 /** What is explained: `roses`, or `roses against tulips`, or all scores where the seed takes no class. */
-export function subjectName({ explainer, labels }: Subject, { target, against }: Explanation): string {
+export function subjectName({ labels }: Pick<Subject, 'labels'>, { explainer, explanation }: View): string {
   if (explainer.seed === 'outputs' || explainer.seed === 'tensor') return 'all scores';
+  const { target, against } = explanation;
   const compared = against === undefined ? '' : ` against ${labelOf(against, labels)}`;
   return `${labelOf(target, labels)}${compared}`;
 }
+
+/** The sum of all numbers. */
+export const sum = (data: Float32Array): number => data.reduce((total, value) => total + value, 0);
+
+/** An amount as a share of what relevance started with; NaN where that means nothing. */
+export const shareOfStart = ({ start, explanation }: View, amount: number): number =>
+  start === undefined ? Number.NaN : amount / explanation.start;
 
 /** Relevance summed over channels: [1, H, W, C] or [1, H, W]; undefined for other shapes. */
 export function heatOf({ data, shape }: Values): Heat | undefined {
@@ -39,10 +74,14 @@ export function heatOf({ data, shape }: Values): Heat | undefined {
   return { width, height, data: sums };
 }
 
-/** The heat of a value of an explanation; of three axes only an input is a picture, and not a row of tokens. */
-export function heatAt({ explainer }: Subject, name: string, { relevances }: Explanation): Heat | undefined {
+/**
+ * The heat of a value of a view; of three axes only an input is a picture, and not a row of tokens, which is what attention
+ * methods give.
+ */
+export function heatAt({ explainer, explanation }: View, name: string): Heat | undefined {
+  if (explainer.request.preset.attention !== undefined) return undefined;
   const { stages, explained } = explainer.compiled;
   const isInput = nodeOf(stages.get('canonicalize')!, explained.get(name)!).op === 'input';
-  const values = relevances[name]!;
+  const values = explanation.relevances[name]!;
   return values.shape.length === 4 || isInput ? heatOf(values) : undefined;
 }

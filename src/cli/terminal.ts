@@ -36,11 +36,27 @@ export function styled(terminal: Terminal, style: keyof typeof codes, text: stri
   return terminal.colour ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
 }
 
+const wide =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uFF01-\uFF60]/u;
+
+/** How many cells a text takes: wide scripts and emoji take two a character, marks none. */
+export function widthOf(text: string): number {
+  return [...text.normalize('NFC')].reduce(
+    (width, character) => width + (/\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1),
+    0,
+  );
+}
+
+function padded(cell: string, width: number, isNumber: boolean): string {
+  const space = ' '.repeat(width - widthOf(cell));
+  return isNumber ? space + cell : cell + space;
+}
+
 /** Rows with columns padded to equal width; columns whose cells are all numbers stand right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+    Math.max(...rows.map((row) => widthOf(row[column] ?? ''))),
   );
   const numeric = widths.map((_, column) =>
     rows.slice(1).every((row) => /^[-+]?[\d.,]*(e[-+]?\d+)?( %)?$/.test(row[column] ?? '')),
@@ -48,9 +64,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows
     .map((row) =>
       row
-        .map((cell, column) =>
-          numeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-        )
+        .map((cell, column) => padded(cell, widths[column]!, numeric[column]!))
         .join('  ')
         .trimEnd(),
     )

@@ -7,6 +7,10 @@ export interface Manifest {
   readonly size?: readonly [height: number, width: number];
   /** `[a, b]`: a pixel p of 0..255 enters the model as p·a + b. */
   readonly scale?: readonly [factor: number, offset: number];
+  /** The file of the tokenizer, from the manifest's folder. */
+  readonly tokenizer?: string;
+  /** Tokens of a text, used where the model leaves their number open. */
+  readonly length?: number;
   /** Names of the classes, in order. */
   readonly labels?: readonly string[];
   /** The preset to explain with; of emitted explainers the name of their composite. */
@@ -37,6 +41,8 @@ const isRecord = (value: unknown) => typeof value === 'object' && value !== null
 const fields: Readonly<Record<keyof Manifest, [test: (value: unknown) => boolean, wanted: string]>> = {
   size: [isSize, '[height, width], two positive integers'],
   scale: [isScale, '[factor, offset], two numbers'],
+  tokenizer: [isText, 'the path of a tokenizer.json'],
+  length: [(value) => Number.isInteger(value) && (value as number) > 0, 'a positive integer'],
   labels: [isLabels, 'a list of names'],
   rules: [isText, 'the name of a preset'],
   range: [isRange, '[low, high], two numbers or lists of one number a channel'],

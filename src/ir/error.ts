@@ -55,6 +55,8 @@ export const errorCodes = {
   RELC5005: 'a needed package is missing',
   RELC5006: 'some of many inputs failed',
   RELC5007: 'the command was interrupted',
+  RELC5008: 'unreadable tokenizer',
+  RELC5009: 'a text does not fit the model',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -4,7 +4,7 @@ import { Arithmetic } from '../ir/arithmetic.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Dialect } from '../ir/dialect.js';
 import { RelcError } from '../ir/error.js';
-import { activeValues, type Graph, type Name, nodeOf, nodesWithOp, resolveAlias } from '../ir/graph.js';
+import { activeValues, type Graph, type Name, nodeOf, resolveAlias } from '../ir/graph.js';
 import { nearNames } from '../ir/near-names.js';
 import type { Weights } from '../ir/tensor.js';
 import { printShape, printType } from '../ir/type.js';
@@ -12,6 +12,7 @@ import type { Flow } from './account.js';
 import { type AttentionResult, addAttention } from './attention/attention.js';
 import type { AttentionMethod, AttentionOptions } from './attention/method.js';
 import type { Composite } from './composite.js';
+import { explainedValues, perElement } from './explained-values.js';
 import { addGradCam, lastConvolution } from './grad-cam.js';
 import { type Preset, prefixes, type Seed } from './preset.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
@@ -78,32 +79,6 @@ function beforeSoftmax(graph: Graph, output: Name, notes: string[]): Name {
       `relevance starts at the logits, %${node.args[0]}`,
   );
   return node.args[0]!;
-}
-
-/** Where an integer input becomes floating point: an embedding's rows, or a cast. */
-function firstFloats(graph: Graph, input: Name): Name[] {
-  return [...graph.nodes.values()]
-    .filter(({ op, args, type }) => {
-      const slot = op === 'gather' ? 1 : op === 'cast' ? 0 : -1;
-      return args[slot] === input && type.dtype === 'f32';
-    })
-    .map((node) => node.name);
-}
-
-/** The floating-point inputs, and the first float value of each integer input: where relevance is read. */
-function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name> {
-  const explained = new Map<Name, Name>();
-  for (const input of nodesWithOp(graph, 'input')) {
-    if (input.type.dtype === 'f32') explained.set(input.name, input.name);
-    if (input.type.dtype !== 'i32') continue;
-    const [first, ...others] = firstFloats(graph, input.name);
-    if (first === undefined) continue;
-    explained.set(input.name, first);
-    if (others.length > 0) {
-      notes.push(`input %${input.name} is explained at %${first} alone, not at %${others.join(', %')}`);
-    }
-  }
-  return explained;
 }
 
 /** Values and aliases that hold `wanted`, or its last part, or are near it, for a message. */
@@ -255,9 +230,12 @@ function explainValues(
   const outputs: Record<string, Name> = {};
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
-    if (found !== undefined)
-      outputs[relevanceKey(asked)] = perToken(k, graph, asked, found, prefixes[quantity]);
-    else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
+    const input = inputs.has(asked) ? nodeOf(graph, asked) : undefined;
+    if (found !== undefined) {
+      const named = `${prefixes[quantity]}${asked}`;
+      outputs[relevanceKey(asked)] =
+        input === undefined ? found : perElement(k, input, { value, relevance: found }, named);
+    } else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
   }
   if (Object.keys(outputs).length === 0) {
     throw new RelcError(
@@ -268,16 +246,6 @@ function explainValues(
   }
   const told = { quantity, seed, explained: reached(explained, result) };
   return { outputs, chosen: result.chosen, explained, flow: told };
-}
-
-/** One number for each element of an integer input: relevance is summed over the axes that an embedding adds. */
-function perToken(k: Arithmetic, graph: Graph, asked: string, relevance: Name, prefix: string): Name {
-  const input = graph.nodes.get(asked);
-  if (input?.op !== 'input' || input.type.dtype !== 'i32') return relevance;
-  const rank = k.builder.typeOf(relevance).shape.length;
-  const axes = Array.from({ length: rank - input.type.shape.length }, (_, i) => input.type.shape.length + i);
-  if (axes.length === 0) return relevance;
-  return k.builder.add('sum', [relevance], { attrs: { axes }, name: `${prefix}${asked}` });
 }
 
 /** Relevance of tokens, by an attention method. @throws RelcError RELC3005 */

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
-import { type BatchOption, type InputSpec, inputsFrom, traceSubject } from './trace.js';
+import { type BatchOption, type InputSpec, inputsFrom, type OpenExtents, traceSubject } from './trace.js';
 
 /** Weights of a function: tensors in nested objects and arrays; a weight is named by its path, `fc1/kernel`. */
 export type Params = { readonly [key: string]: tf.Tensor | Params } | readonly (tf.Tensor | Params)[];
@@ -21,7 +21,7 @@ export type ModelFunction = {
 /** One shape, a list of them, or shapes by name. */
 export type FunctionInputs = InputSpec | readonly InputSpec[] | Readonly<Record<string, InputSpec>>;
 
-export interface FunctionOptions extends BatchOption {
+export interface FunctionOptions extends BatchOption, OpenExtents {
   readonly input: FunctionInputs;
   readonly params?: Params;
 }
@@ -96,7 +96,7 @@ export function traceFunction(fn: ModelFunction, options: FunctionOptions): Prog
   collect(options.params, '', weightNames);
   return traceSubject({
     name: fn.name === '' ? 'model' : fn.name.replace(/[^A-Za-z0-9_]/g, '_'),
-    inputs: inputsFrom(specs, options.batch),
+    inputs: inputsFrom(specs, options),
     weightNames,
     sites: true,
     run: (tensors) => asOutputs(fn(pack(tensors), options.params)),

@@ -2,9 +2,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
-import { type ModelOptions, sized } from './layers-model.js';
+import type { ModelOptions } from './layers-model.js';
 import type { Recorder } from './recorder.js';
-import { type InputSpec, inputsFrom, traceSubject } from './trace.js';
+import { type InputSpec, inputsFrom, sized, traceSubject } from './trace.js';
 
 /** The part of a graph executor that names its nodes: not in tfjs's public types. */
 interface ExecutorNode {
@@ -74,7 +74,7 @@ function statedInputs(model: tf.GraphModel, options: ModelOptions) {
   const specs = new Map<string, InputSpec>();
   for (const input of model.inputs) {
     const known = input.shape?.map((dim) => (dim !== null && dim < 0 ? null : dim));
-    const stated = known && sized(known, options.size);
+    const stated = known && sized(known, options);
     const usable = stated?.slice(1).every((dim) => dim !== null) === true;
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
     const spec: InputSpec | undefined = usable ? { shape: stated!, dtype } : given;
@@ -138,7 +138,7 @@ export function traceGraphModel(model: tf.GraphModel, options: ModelOptions): Pr
   const names = model.inputs.map((input) => input.name);
   return traceSubject({
     name: 'model',
-    inputs: inputsFrom(statedInputs(model, options), batch),
+    inputs: inputsFrom(statedInputs(model, options), batch === null ? { batch } : {}),
     weightNames: weightNamesOf(model),
     sites: false,
     run(tensors, recorder) {

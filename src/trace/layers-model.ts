@@ -4,25 +4,11 @@ import { RelcError } from '../ir/error.js';
 import type { Program } from '../ir/passes/pass.js';
 import type { TensorType } from '../ir/type.js';
 import type { Recorder } from './recorder.js';
-import { type BatchOption, type InputShape, type InputSpec, inputsFrom, traceSubject } from './trace.js';
+import { type BatchOption, type InputSpec, inputsFrom, type OpenExtents, traceSubject } from './trace.js';
 
-export interface ModelOptions extends BatchOption {
+export interface ModelOptions extends BatchOption, OpenExtents {
   /** The shape of the input, batch first; may be left out where the model states it. */
   readonly input?: InputSpec;
-  /** Height and width of pictures, for models that leave them open. */
-  readonly size?: readonly [height: number, width: number];
-}
-
-/** A stated shape [N, height, width, c] with the extents it leaves open taken from `size`. */
-export function sized(stated: InputShape, size: ModelOptions['size']): InputShape {
-  if (size === undefined || stated.length !== 4) return stated;
-  const [batch, height, width, channels] = stated as [
-    number | null,
-    number | null,
-    number | null,
-    number | null,
-  ];
-  return [batch, height ?? size[0], width ?? size[1], channels];
 }
 
 type Layer = tf.layers.Layer;
@@ -104,9 +90,9 @@ function statedInputs(model: tf.LayersModel, options: ModelOptions): ReadonlyMap
   const specs = model.inputs.map((input, index): [string, InputSpec] => {
     const dtype = input.dtype === 'int32' ? 'i32' : 'f32';
     if (given !== undefined && 'shape' in given) return [inputs[index]!, given];
-    return [inputs[index]!, { shape: given ?? sized(input.shape, options.size), dtype }];
+    return [inputs[index]!, { shape: given ?? input.shape, dtype }];
   });
-  return inputsFrom(new Map(specs), options.batch);
+  return inputsFrom(new Map(specs), options);
 }
 
 /**

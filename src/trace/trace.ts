@@ -23,6 +23,25 @@ export interface TypedInput {
 }
 export type InputSpec = InputShape | TypedInput;
 
+/** Extents that models may leave open. */
+export interface OpenExtents {
+  /** Height and width of pictures [N, height, width, c]. */
+  readonly size?: readonly [height: number, width: number];
+  /** Tokens of texts [N, tokens]. */
+  readonly length?: number;
+}
+
+/** A stated shape with the extents that it leaves open taken from what is known of pictures and texts. */
+export function sized(stated: InputShape, { size, length }: OpenExtents): InputShape {
+  const [batch = null, ...rest] = stated;
+  if (stated.length === 4 && size !== undefined) {
+    const [height = null, width = null, channels = null] = rest;
+    return [batch, height ?? size[0], width ?? size[1], channels];
+  }
+  if (stated.length === 2 && length !== undefined) return [batch, rest[0] ?? length];
+  return stated;
+}
+
 /** What a front end prepares: how to call the model and what its inputs and weights are called. */
 export interface Subject {
   readonly name: string;
@@ -38,18 +57,23 @@ export interface Subject {
 /** `null` for a function without a batch axis: its whole input is one sample. */
 export type BatchOption = { readonly batch?: null };
 
-function typed(spec: InputSpec): TypedInput {
-  return 'shape' in spec ? spec : { shape: spec, dtype: 'f32' };
+function typed(spec: InputSpec, extents: OpenExtents): TypedInput {
+  const { shape, dtype } = 'shape' in spec ? spec : { shape: spec, dtype: 'f32' as const };
+  return { shape: sized(shape, extents), dtype };
 }
 
 function checkInput(name: Name, { shape, dtype }: TypedInput, batch: BatchOption['batch']): void {
   const rest = batch === null ? shape : shape.slice(1);
   const bad = rest.find((dim) => dim === null || !Number.isInteger(dim) || dim < 1);
   if (bad !== undefined || (batch !== null && shape.length === 0)) {
+    const hint =
+      shape.length === 2
+        ? 'state it with the option length, for example length: 128 tokens'
+        : 'state the shape with the option input, for example input: [1, 224, 224, 3]';
     throw new RelcError(
       'RELC2008',
       `input ${name} has shape [${shape.map(String)}]: every dimension ${batch === null ? '' : 'after the batch '}must be a positive integer`,
-      'state the shape with the option input, for example input: [1, 224, 224, 3]',
+      hint,
     );
   }
   if (dtype !== 'f32' && dtype !== 'i32') {
@@ -60,13 +84,13 @@ function checkInput(name: Name, { shape, dtype }: TypedInput, batch: BatchOption
 /** Types of inputs by name from what the user stated: N in front, or fixed with `batch: null`. @throws RelcError RELC2008 */
 export function inputsFrom(
   specs: ReadonlyMap<Name, InputSpec>,
-  batch: BatchOption['batch'],
+  { batch, ...extents }: BatchOption & OpenExtents,
 ): ReadonlyMap<Name, TensorType> {
   if (specs.size === 0)
     throw new RelcError('RELC2008', 'no input is stated', 'pass the option input: [1, …shape]');
   const inputs = new Map<Name, TensorType>();
   for (const [name, spec] of specs) {
-    const input = typed(spec);
+    const input = typed(spec, extents);
     checkInput(name, input, batch);
     const { dtype } = input;
     const shape = input.shape as readonly number[];

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { evaluateAll } from '../../src/ir/evaluate.js';
 import { presetNamed } from '../../src/rules/presets.js';
+import { attentionModel, unrecorded } from './conformance/attention.js';
 import { cheferLayers, oursUnder } from './conformance/chefer-layers.js';
 import { batchNorm, clone, denominators, differences, sums } from './conformance/differences.js';
 import { captum, zennit } from './conformance/expressions.js';
@@ -18,10 +19,18 @@ const suites: readonly Suite[] = [
   ...wholeModels.map(({ suite }) => suite),
   zennitLayers,
   cheferLayers,
+  attentionModel,
   ...notebookSuites,
 ];
 
-const recordings = ['zennit/vgg_tiny', 'zennit/cnn_bn', 'zennit/ops', 'captum/vgg_tiny', 'chefer/ops'];
+const recordings = [
+  'zennit/vgg_tiny',
+  'zennit/cnn_bn',
+  'zennit/ops',
+  'captum/vgg_tiny',
+  'chefer/ops',
+  'chefer/vit_tiny',
+];
 
 describe.each(suites.map((suite) => [`${suite.peer}: ${suite.name}`, suite] as const))(
   '%s',
@@ -110,6 +119,7 @@ describe('what the comparisons rest on', () => {
     expect([...Object.keys(zennit), ...Object.keys(captum)].filter((id) => !recorded.includes(id))).toEqual(
       [],
     );
+    expect(unrecorded).toEqual([]);
   });
 
   it('what is not a number never passes', () => {

@@ -11,14 +11,17 @@ import type { ExplainOptions } from '../../api/seed.js';
 import { attentionMatrices } from '../../ir/analyses/attention.js';
 import { RelcError } from '../../ir/error.js';
 import type { Program } from '../../ir/passes/pass.js';
+import { stated } from '../../ir/stated.js';
 import { presets } from '../../rules/presets.js';
 import { type Arguments, type Command, usageError } from '../arguments.js';
 import { printNodes, printRemarks, printTotals } from '../conservation-text.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { expectFile } from '../files.js';
-import { isArrayFile, openInput, parseScale, usualScale } from '../input.js';
+import { isPicturePath, type OpenedInput, usualScale } from '../input.js';
+import { inputListOf, sourceOf } from '../input-list.js';
 import { labelOf, openLabels } from '../labels.js';
 import { openModel, startTfjs } from '../model.js';
+import { openFor, openLength, readingOf, readingOptions } from '../reading.js';
 import { requestOptions, requestsOf } from '../request.js';
 import { progressBar, Stopwatch, styled, type Terminal, table } from '../terminal.js';
 
@@ -30,7 +33,7 @@ interface Subject {
   readonly labels: readonly string[];
   readonly backend: string;
   readonly watch: Stopwatch;
-  values(explainer: Explainer): Promise<Float32Array>;
+  input(explainer: Explainer): Promise<OpenedInput>;
 }
 
 /** @throws RelcError RELC5001 where several classes are named */
@@ -41,36 +44,40 @@ async function requestOf(given: Arguments, labels: readonly string[]): Promise<E
 }
 
 async function open(given: Arguments): Promise<Subject> {
-  const asked = parseScale(given.text('scale'));
+  const list = await inputListOf(given);
+  const source = sourceOf(list);
+  if (source === undefined || (list.text === undefined && given.rest(1).length !== 1)) {
+    throw usageError('a check takes one input: a file, or --text', checkCommand);
+  }
   const watch = new Stopwatch();
   await watch.time('start', startTfjs);
   const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
-  const path = given.positional(1);
-  await expectFile(path);
-  const scale = asked ?? manifest.scale;
-  const size = given.text('shape') === undefined ? manifest.size : undefined;
+  if (typeof source === 'string') await expectFile(source);
+  const reading = await readingOf(given, manifest);
+  const length = await openLength(given, manifest, { source, reading });
+  const hasPixels = typeof source === 'string' && isPicturePath(source);
   const labels = await openLabels(given.text('labels'), manifest);
   return {
-    program: await watch.time('trace', () => trace(model, options)),
-    options: await explanationOptionsOf(given, manifest, isArrayFile(path) ? undefined : usualScale),
+    program: await watch.time('trace', () => trace(model, { ...options, ...stated({ length }) })),
+    options: await explanationOptionsOf(given, manifest, hasPixels ? { scale: usualScale } : {}),
     request: await requestOf(given, labels),
     labels,
     backend: usualTarget,
     watch,
-    values: async ({ inputs }) => (await openInput(path, inputs[0]!, { scale, size })).values,
+    input: (explainer) => openFor(explainer, source, reading),
   };
 }
 
 async function checkOne(
   terminal: Terminal,
-  { program, options, request, watch, values }: Subject,
+  { program, options, request, watch, input: open }: Subject,
 ): Promise<{ report: ConservationReport; notes: readonly string[] }> {
   const explainer = await watch.time('compile', () => compile(program, options));
   try {
-    const input = await values(explainer);
+    const { values, notes } = await open(explainer);
     const onProgress = progressBar(terminal, explainer.rules);
-    const report = await watch.time('check', () => explainer.check(input, { ...request, onProgress }));
-    return { report, notes: explainer.notes };
+    const report = await watch.time('check', () => explainer.check(values, { ...request, onProgress }));
+    return { report, notes: [...explainer.notes, ...notes] };
   } finally {
     explainer.dispose();
   }
@@ -168,7 +175,7 @@ async function runAll(given: Arguments, terminal: Terminal, subject: Subject): P
 
 export const checkCommand: Command = {
   name: 'check',
-  positionals: ['MODEL', 'INPUT'],
+  positionals: ['MODEL', 'INPUT...'],
   summary: 'account for the relevance of one input: what each node loses, and to what',
   description: `For every node what arrives, what leaves, and the difference by its causes, each by a formula of its own and
 never by subtraction; in f64 on the host, beside what the compiled explainer says. What no formula explains fails the
@@ -180,6 +187,7 @@ command with exit code 3.`,
       help: `${explanationOptions.rules.help};\nall checks every preset`,
     },
     ...requestOptions,
+    ...readingOptions,
     class: { ...requestOptions.class, help: 'the class to account for (default: the top one)' },
     all: { type: 'boolean', help: 'list every node, also where nothing is lost' },
     json: { type: 'boolean', help: 'print the whole report as JSON' },
@@ -187,6 +195,7 @@ command with exit code 3.`,
   examples: [
     'relc check model/model.json photo.jpg --rules epsilon --scale 1/127.5,-1',
     'relc check model/model.json photo.jpg --rules all',
+    'relc check model/model.json --text "A wonderful little film." --tokenizer tokenizer.json',
     'relc check net.relc x.npy --all',
   ],
   async run(given, terminal) {

@@ -7,7 +7,9 @@ import { type InputList, inputListOf } from '../input-list.js';
 import { interruptible } from '../interrupt.js';
 import { explainMany } from '../many.js';
 import { methods } from '../method.js';
-import { prepare, subjectOf } from '../prepare.js';
+import { manifestBeside } from '../model.js';
+import { disposeAll, prepare, subjectOf } from '../prepare.js';
+import { readingOptions } from '../reading.js';
 import { printReport, reportOf } from '../report.js';
 import { requestOptions } from '../request.js';
 import { progressBar, type Terminal } from '../terminal.js';
@@ -15,7 +17,11 @@ import { progressBar, type Terminal } from '../terminal.js';
 const refuse = (detail: string) => usageError(detail, explainCommand);
 
 /** @throws RelcError RELC5001 where nothing is to be explained, or one input is resumed */
-function expectInputs(given: Arguments, { paths, isOne }: InputList): void {
+function expectInputs(given: Arguments, { paths, isOne, text }: InputList): void {
+  if (text !== undefined) {
+    if (given.flag('resume')) throw refuse('--resume goes on with many inputs, and a text is given');
+    return;
+  }
   if (given.rest(1).length === 0 && given.text('list') === undefined) {
     throw refuse(`the arguments are ${given.positional(0)}, expected MODEL INPUT...`);
   }
@@ -25,21 +31,30 @@ function expectInputs(given: Arguments, { paths, isOne }: InputList): void {
   }
 }
 
+/** What the files of a folder are: texts, where a tokenizer is known. */
+async function kindOfInputs(given: Arguments): Promise<'text' | 'picture'> {
+  if (given.text('tokenizer') !== undefined) return 'text';
+  const { tokenizer } = await manifestBeside(given.positional(0));
+  return tokenizer === undefined ? 'picture' : 'text';
+}
+
 async function explainOne(given: Arguments, list: InputList, terminal: Terminal): Promise<void> {
   const prepared = await prepare(given, list, refuse);
   try {
-    const [model, input] = [given.positional(0), given.positional(1)];
+    const [model, input] = [given.positional(0), list.text ?? given.positional(1)];
+    const source = list.text === undefined ? input : { text: list.text };
     const { watch, method } = prepared;
     const onProgress = progressBar(terminal, method ?? 'explain');
-    const subject = await subjectOf(prepared, input, { watch, onProgress });
-    const usual = given.flag('json') ? undefined : 'heat.png';
+    const subject = await subjectOf(prepared, source, { watch, onProgress });
+    const usual = given.flag('json') ? undefined : { picture: 'heat.png', page: 'why.html' };
+    const origin = { model, input: list.text === undefined ? input : undefined };
     const [out, arrays] = [given.text('out'), given.text('save-relevance')];
-    const files = await saveFiles(subject, { out, arrays, usual, save: write });
+    const files = await saveFiles(subject, { out, arrays, usual, origin, save: write });
     if (given.flag('json'))
       terminal.out(JSON.stringify(reportOf(subject, { model, input, files }), undefined, 2));
     else printReport(terminal, subject, files);
   } finally {
-    prepared.explainer.dispose();
+    disposeAll(prepared.explainers);
   }
 }
 
@@ -49,7 +64,8 @@ export const explainCommand: Command = {
   summary: 'explain predictions: which parts of the input spoke for the class, and which against',
   description: `MODEL is a TensorFlow.js model.json (layers or graph), a module that exports a function on tensors,
 or a graph text (.relc). INPUT is a PNG or JPEG, a .npy array or JSON, or a folder of them. Pictures are resized to
-the model's input. A file relc.json beside the model (size, scale, labels, rules) spares the options.
+the model's input. With --tokenizer it can be a text: --text, or .txt files; words come out in colours, in the terminal
+and as a page. A file relc.json beside the model (size, scale, labels, rules, tokenizer) spares the options.
 
 What is explained: the top class, or --class, also several side by side. --against tells what speaks for the
 class and not for another one. Relevance starts at the scores before a final softmax: at the class's score (logit),
@@ -60,7 +76,12 @@ is done. An input that fails does not stop the rest; the exit code is 4 then, an
 on where a run was stopped.`,
   options: {
     ...explanationOptions,
+    rules: {
+      ...explanationOptions.rules,
+      help: `${explanationOptions.rules.help};\nseveral are shown side by side: epsilon,gradient`,
+    },
     ...requestOptions,
+    ...readingOptions,
     method: {
       type: 'string',
       value: 'NAME',
@@ -71,7 +92,7 @@ on where a run was stopped.`,
       type: 'string',
       short: 'o',
       value: 'FILE|DIR',
-      help: 'where the heatmap goes (default heat.png);\nwith many inputs a folder (default heat)',
+      help: 'where the heatmap goes (default heat.png), or the page of a text (why.html);\nwith many inputs a folder (default heat)',
     },
     'save-relevance': {
       type: 'string',
@@ -80,7 +101,7 @@ on where a run was stopped.`,
     },
     json: {
       type: 'boolean',
-      help: 'print a JSON report instead; writes a heatmap only with -o.\nWith many inputs: the lines of results.jsonl, too',
+      help: 'print a JSON report instead; writes a heatmap or page only with -o.\nWith many inputs: the lines of results.jsonl, too',
     },
     list: {
       type: 'string',
@@ -98,13 +119,15 @@ on where a run was stopped.`,
     'relc explain model/model.json photo.jpg --class tulips --against roses',
     'relc explain model/model.json photo.jpg --rules grad-cam --layer block3',
     'relc explain model/model.json photo.jpg --method smooth-grad --samples 50',
+    'relc explain model/model.json --text "A wonderful little film." --tokenizer tokenizer.json -o why.html',
+    'relc explain model/model.json review.txt --class positive,negative --rules epsilon,gradient',
     'relc explain model/model.json pictures -o heat',
     'relc explain model/model.json pictures -o heat --resume',
     'relc explain model/model.json --list pictures.txt --save-relevance relevance --json',
     'relc explain net.relc x.npy --at h1 --save-relevance r.npy --json',
   ],
   async run(given, terminal) {
-    const list = await inputListOf(given);
+    const list = await inputListOf(given, await kindOfInputs(given));
     expectInputs(given, list);
     if (list.isOne) await explainOne(given, list, terminal);
     else await interruptible(terminal, (signal) => explainMany(given, list, { refuse, terminal, signal }));

@@ -2,10 +2,11 @@
 import { requestFor } from '../../api/compile.js';
 import { listKernels } from '../../api/kernels.js';
 import { trace } from '../../api/model.js';
-import { canonical, compileExplanation } from '../../api/pipeline.js';
+import { canonical, compileExplanation, dialect } from '../../api/pipeline.js';
 import { printBytes } from '../../codegen/kernels/print/layout.js';
 import { RelcError } from '../../ir/error.js';
-import { activeValues, type Graph, nodesWithOp } from '../../ir/graph.js';
+import { activeValues, type Graph, nodesWithOp, printLoc } from '../../ir/graph.js';
+import { nearMisses } from '../../ir/passes/canonicalize/raise/raise.js';
 import type { Program } from '../../ir/passes/pass.js';
 import { elementCount, printShape, printType } from '../../ir/type.js';
 import { printChoice } from '../../rules/composite.js';
@@ -81,6 +82,14 @@ function memoryLine(program: Program): string {
   }
 }
 
+/** What is left of the arithmetic of composites: told first, for a refusal may follow from it. */
+function nearMissNotes({ graph, weights }: Program): readonly string[] {
+  return nearMisses(graph, dialect, weights).map(({ name, op, loc, composites, reason }) => {
+    const place = printLoc(loc);
+    return `%${name} = ${op}${place === '' ? '' : ` (${place})`} is almost ${composites.join(' or ')}: ${reason}`;
+  });
+}
+
 function printIo(terminal: Terminal, graph: Graph): void {
   for (const node of nodesWithOp(graph, 'input'))
     terminal.out(`input   %${node.name} : ${printType(node.type)}`);
@@ -101,6 +110,7 @@ export const inspectCommand: Command = {
     const { model, options, manifest } = await openModel(given.positional(0), given.text('shape'));
     const forward = canonical(await trace(model, options));
     const { graph } = forward.program;
+    for (const note of nearMissNotes(forward.program)) terminal.err(`note: ${note}`);
     const request = requestFor(await explanationOptionsOf(given, manifest));
     const { chosen, notes, stages, program } = compileExplanation(forward, request);
     const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);

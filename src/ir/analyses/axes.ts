@@ -115,3 +115,85 @@ export function axisBefore(values: Values, node: Node, axis: number): Source[] {
     return from === undefined ? [] : [{ value, axis: from }];
   });
 }
+
+/**
+ * What lies along an axis, or within one that holds more: entry t is where ⌊index / inner⌋ mod extent = t. Dense layers on
+ * tokens are often written over rows, [N,T,D] as [T·N,D]: the tokens are then within the axis of rows.
+ */
+export interface Factor {
+  readonly axis: number;
+  readonly extent: number;
+  readonly inner: number;
+}
+
+/** Whether a factor is all of its axis. */
+export const isWhole = ({ axis, extent, inner }: Factor, shape: Shape): boolean =>
+  inner === 1 && shape[axis] === extent;
+
+/** Axes of a group with their extents, and how far apart in the group's order the entries of each lie. */
+function stepsOf(shape: Shape, axes: readonly number[]) {
+  let step = 1;
+  return [...axes].reverse().map((axis) => {
+    const own = { axis, extent: bindDim(shape[axis]!, batchStandIn), step };
+    step *= own.extent;
+    return own;
+  });
+}
+
+/** The axes that a reshape makes of those around a factor, and how far apart in their order its entries lie. */
+function acrossReshape(from: Shape, to: Shape, { axis, inner }: Factor) {
+  const group = reshapeGroups(from, to).find((each) => each.from.includes(axis));
+  if (group === undefined) return undefined;
+  const own = stepsOf(from, group.from).find((each) => each.axis === axis)!;
+  return { step: own.step * inner, axes: stepsOf(to, group.to) };
+}
+
+function throughReshape(from: Shape, to: Shape, factor: Factor): Factor | undefined {
+  const { extent } = factor;
+  const across = acrossReshape(from, to, factor);
+  if (across === undefined) return undefined;
+  const { step, axes } = across;
+  const holder = axes.find(
+    (each) => step % each.step === 0 && (each.step * each.extent) % (step * extent) === 0,
+  );
+  return holder && { axis: holder.axis, extent, inner: step / holder.step };
+}
+
+/** Where a factor of an operand lies in the result; undefined where it is torn. */
+export function factorAfter(values: Values, node: Node, slot: number, factor: Factor): Factor | undefined {
+  if (node.op === 'reshape') {
+    return throughReshape(nodeOf(values, node.args[0]!).type.shape, node.type.shape, factor);
+  }
+  const axis = axisAfter(values, node, slot, factor.axis);
+  return axis === undefined ? undefined : { ...factor, axis };
+}
+
+/** The operands that a factor of a result lies in. */
+export function factorBefore(
+  values: Values,
+  node: Node,
+  factor: Factor,
+): { readonly value: Name; readonly factor: Factor }[] {
+  if (node.op !== 'reshape') {
+    return axisBefore(values, node, factor.axis).map(({ value, axis }) => ({
+      value,
+      factor: { ...factor, axis },
+    }));
+  }
+  const [value] = node.args as [Name];
+  const before = throughReshape(node.type.shape, nodeOf(values, value).type.shape, factor);
+  return before === undefined ? [] : [{ value, factor: before }];
+}
+
+/** The extents of two axes that a reshape makes a factor of, the first the outer one. */
+export function mergedPair(values: Values, node: Node, factor: Factor): [number, number] | undefined {
+  const across = acrossReshape(node.type.shape, nodeOf(values, node.args[0]!).type.shape, factor);
+  if (across === undefined) return undefined;
+  const { step, axes } = across;
+  const within = axes.filter((each) => each.step >= step && each.step * each.extent <= step * factor.extent);
+  const [columns, rows, ...more] = within;
+  const isPair = rows !== undefined && more.length === 0 && columns!.step === step;
+  return isPair && rows.extent * columns!.extent === factor.extent
+    ? [rows.extent, columns!.extent]
+    : undefined;
+}

@@ -2,7 +2,7 @@
 import { numbersOf } from '../dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../graph.js';
 import type { AttentionMatrix } from './attention.js';
-import { axisAfter, axisBefore, reshapeGroups } from './axes.js';
+import { type Factor, factorAfter, factorBefore, isWhole, mergedPair } from './axes.js';
 
 /** The tokens of a transformer. */
 export interface TokenLayout {
@@ -22,35 +22,27 @@ class LayoutFinder {
     this.active = activeValues(graph);
   }
 
-  /** Follows the token axis of a value, whose first token is number `begin`, back to where its tokens are made. */
-  visit(value: Name, axis: number, begin: number): void {
+  /** Follows the tokens of a value, the first of them number `begin`, back to where they are made. */
+  visit(value: Name, tokens: Factor, begin: number): void {
     const node = nodeOf(this.graph, value);
-    if (node.op === 'concat' && node.attrs.axis === axis) this.visitParts(node, axis, begin);
-    else if (node.op !== 'reshape' || !this.mergesGrid(node, axis)) {
-      const next = axisBefore(this.graph, node, axis).find((source) => this.active.has(source.value));
-      if (next !== undefined) this.visit(next.value, next.axis, begin);
+    const isJoined = node.op === 'concat' && node.attrs.axis === tokens.axis;
+    if (isJoined && isWhole(tokens, node.type.shape)) {
+      this.visitParts(node, tokens.axis, begin);
+      return;
     }
+    this.grid ??= node.op === 'reshape' ? mergedPair(this.graph, node, tokens) : undefined;
+    const next = factorBefore(this.graph, node, tokens).find((source) => this.active.has(source.value));
+    if (next !== undefined) this.visit(next.value, next.factor, begin);
   }
 
   private visitParts(node: Node, axis: number, begin: number): void {
     let start = begin;
     for (const part of node.args) {
-      const count = nodeOf(this.graph, part).type.shape[axis] as number;
-      if (this.active.has(part)) this.visit(part, axis, start);
-      else for (let token = 0; token < count; token++) this.special.push(start + token);
-      start += count;
+      const extent = nodeOf(this.graph, part).type.shape[axis] as number;
+      if (this.active.has(part)) this.visit(part, { axis, extent, inner: 1 }, start);
+      else for (let token = 0; token < extent; token++) this.special.push(start + token);
+      start += extent;
     }
-  }
-
-  /** Whether a reshape makes the tokens of two axes: rows and columns. */
-  private mergesGrid(node: Node, axis: number): boolean {
-    const { shape } = nodeOf(this.graph, node.args[0]!).type;
-    const group = reshapeGroups(shape, node.type.shape).find(({ to }) => to.includes(axis));
-    if (group === undefined || group.to.length !== 1 || group.from.length !== 2) return false;
-    const [rows, columns] = group.from.map((from) => shape[from]!);
-    if (typeof rows !== 'number' || typeof columns !== 'number') return false;
-    this.grid = [rows, columns];
-    return true;
   }
 }
 
@@ -59,7 +51,7 @@ export function tokenLayout(graph: Graph, { matrix, query }: AttentionMatrix): T
   const softmax = nodeOf(graph, matrix);
   const count = softmax.type.shape[query] as number;
   const finder = new LayoutFinder(graph);
-  finder.visit(matrix, query, 0);
+  finder.visit(matrix, { axis: query, extent: count, inner: 1 }, 0);
   const { special, grid } = finder;
   const isWhole = grid !== undefined && grid[0] * grid[1] + special.length === count;
   return { count, special, ...(isWhole ? { grid } : {}) };
@@ -69,11 +61,10 @@ export function tokenLayout(graph: Graph, { matrix, query }: AttentionMatrix): T
 export type Readout = { readonly kind: 'mean'; readonly from: number; readonly to: number } | 'each';
 
 /** How a value's tokens are read by one of its users. */
-type Step = { readonly axis: number; readonly from: number } | Readout | undefined;
+type Step = Along | Readout | undefined;
 
-/** A token axis, and which token stands first along it. */
-interface Along {
-  readonly axis: number;
+/** Where tokens lie, and which of them stands first. */
+interface Along extends Factor {
   readonly from: number;
 }
 
@@ -87,22 +78,28 @@ function gatheredToken(graph: Graph, node: Node): number | undefined {
   return indices.op === 'constant' && isOne && typeof index === 'number' ? index : undefined;
 }
 
-function step(graph: Graph, node: Node, slot: number, { axis, from }: Along): Step {
-  const extent = nodeOf(graph, node.args[slot]!).type.shape[axis] as number;
+/** What is read of tokens that are all of an axis, by an op that takes some of them or their mean. */
+function pickedBy(graph: Graph, node: Node, slot: number, { axis, extent, from }: Along): Step | 'none' {
   if (node.op === 'slice' && node.type.shape[axis] !== extent) {
     if (numbersOf(node.attrs, 'stride').some((stride, at) => at === axis && stride !== 1)) return undefined;
     const begin = from + numbersOf(node.attrs, 'begin')[axis]!;
-    return node.type.shape[axis] === 1 ? picked(begin) : { axis, from: begin };
+    const left = node.type.shape[axis] as number;
+    return left === 1 ? picked(begin) : { axis, extent: left, inner: 1, from: begin };
   }
   if (node.op === 'gather' && slot === 0 && node.attrs.axis === axis) {
     const token = gatheredToken(graph, node);
     return token === undefined ? undefined : picked(from + token);
   }
-  if ((node.op === 'mean' || node.op === 'sum') && numbersOf(node.attrs, 'axes').includes(axis)) {
-    return { kind: 'mean', from, to: from + extent };
-  }
-  const next = axisAfter(graph, node, slot, axis);
-  return next === undefined ? undefined : { axis: next, from };
+  const isMean = (node.op === 'mean' || node.op === 'sum') && numbersOf(node.attrs, 'axes').includes(axis);
+  return isMean ? { kind: 'mean', from, to: from + extent } : 'none';
+}
+
+function step(graph: Graph, node: Node, slot: number, tokens: Along): Step {
+  const { shape } = nodeOf(graph, node.args[slot]!).type;
+  const read = isWhole(tokens, shape) ? pickedBy(graph, node, slot, tokens) : 'none';
+  if (read !== 'none') return read;
+  const next = factorAfter(graph, node, slot, tokens);
+  return next === undefined ? undefined : { ...next, from: tokens.from };
 }
 
 /**
@@ -114,7 +111,8 @@ export function readoutOf(
   { matrix, query }: AttentionMatrix,
   scores: Name,
 ): Readout | undefined {
-  const along = new Map<Name, Along>([[matrix, { axis: query, from: 0 }]]);
+  const extent = nodeOf(graph, matrix).type.shape[query] as number;
+  const along = new Map<Name, Along>([[matrix, { axis: query, extent, inner: 1, from: 0 }]]);
   const readouts: Readout[] = [];
   for (const node of graph.nodes.values()) {
     for (const [slot, arg] of node.args.entries()) {

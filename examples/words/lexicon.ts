@@ -1,0 +1,59 @@
+// The words that sentences are made of, by their part. A bar parts a word into the pieces that the tokenizer makes of it.
+
+/** What is judged. */
+export const things: readonly string[] =
+  'soup bread coffee cake dinner wine service room view bed shower breakfast music film book story song concert phone camera screen battery engine seat car bike coat lamp knife garden map game tent boat radio clock'.split(
+    ' ',
+  );
+
+/** Judgements by label: of a thing that is neither praised nor blamed only a fact is told. */
+export const judgements: readonly (readonly string[])[] = [
+  'bad awful terrible poor horrible lousy ugly broken dull boring dirty weak un|pleasant un|reliable un|comfort|able un|bear|able use|less taste|less joy|less grace|less hope|less dread|ful pain|ful disappoint|ing annoy|ing'.split(
+    ' ',
+  ),
+  'red blue green wooden round small large old new local usual modern simple ordinary average square striped foreign plain narrow'.split(
+    ' ',
+  ),
+  'good great lovely wonderful excellent perfect superb brilliant splendid fantastic charming pretty pleasant reliable comfort|able enjoy|able use|ful taste|ful joy|ful grace|ful help|ful delight|ful flaw|less impress|ive pleas|ing'.split(
+    ' ',
+  ),
+];
+
+/** Turns a praise into a blame and the reverse. */
+export const negators = ['not', 'never', 'hardly'];
+
+export const copulas = ['was', 'is', 'seemed', 'looked', 'felt'];
+export const degrees = ['quite', 'rather', 'truly', 'fairly', 'very', 'really', 'so'];
+/** Of `degrees` those that can follow a negator. */
+export const negatedDegrees = ['very', 'really', 'so'];
+export const finders = ['we had', 'they have', 'I found', 'she got', 'he brought', 'you see'];
+export const joints = ['but', 'and', 'while', 'though', 'whereas'];
+
+const phrases = (text: string): readonly string[] => text.split('|');
+
+/** Where a thing is: stands between it and its judgement. */
+export const places = phrases(
+  'in the village|of the hotel|near the station|from the market|by the river|at the corner|of my sister|under the roof|behind the church',
+);
+
+/** Say, before or behind all else, which of two things is asked about: `_` stands for the thing. */
+export const questions = phrases(
+  'about the _ :|tell me of the _ :|you asked about the _ :|now judge the _ :|a word on the _ :',
+);
+export const conclusions = phrases(
+  ', so how was the _ ?|, and only the _ matters .|, yet I value the _ .|, so please rate the _ .|, but we chose the _ .',
+);
+
+/** These decide nothing. */
+export const openings = phrases(
+  'last night|this morning|on Monday|after a long walk|in the old town|at my age|as always|during the strike|to be honest|years ago|in early spring|with two friends|on a cold day|before the rain',
+);
+export const speakers = phrases(
+  'my uncle says that|our neighbour wrote that|I think that|the driver told us that|people say that|her tired cousin said that|Mrs Okafor wrote that|Mr Lindqvist says that|the kind guide thinks that',
+);
+export const endings = phrases(
+  'as you know|in the end|for a week|at noon|this time|before the train left|when the children slept|like every summer|once again|according to the paper|until the lights went out',
+);
+
+/** Names that the vocabulary leaves out: they become the unknown token. */
+export const names: readonly string[] = ['Okafor', 'Lindqvist'];
