@@ -15,10 +15,10 @@ import { tokenizerFile, tokenizerSettings } from './vocabulary.js';
 import { registerEmbeddingGradient, registerProducts, registerTiling } from './wasm-gradients.js';
 import { labels, type Sentence } from './write.js';
 
-const epochs = 14;
+const epochs = 16;
 const stepsPerEpoch = 128;
 const batchSize = 32;
-const peakRate = 0.003;
+const peakRate = 0.002;
 const networkSeed = 7;
 
 const validationSize = 512;

@@ -60,8 +60,15 @@ const lasting = (text: string): Part => text.split(' ').map((word) => [word, fal
 const sometimes = (random: Random, probability: number, list: readonly string[]): Part =>
   random.chance(probability) ? lasting(pick(random, list)) : [];
 
-/** A thing and what is said of it; `decides` if that is the label. */
-function writeClaim(random: Random, label: number, decides: boolean, emphasis: Part, clutter: number): Part {
+/** What is said of one thing. */
+interface Claim {
+  readonly label: number;
+  /** Whether that is the label of the sentence. */
+  readonly decides: boolean;
+  readonly emphasis: Part;
+}
+
+function writeClaim(random: Random, { label, decides, emphasis }: Claim, clutter: number): Part {
   const thing = pick(random, things);
   const negated = label !== 1 && random.chance(0.4);
   const told = negated ? 2 - label : label;
@@ -80,19 +87,18 @@ function writeClaim(random: Random, label: number, decides: boolean, emphasis: P
 
 /** One judgement; an emphasis decides nothing. */
 function writeJudgement(random: Random, label: number, clutter: number): Part {
-  return writeClaim(random, label, true, sometimes(random, 0.3 * clutter, emphases), clutter);
+  const emphasis = sometimes(random, 0.3 * clutter, emphases);
+  return writeClaim(random, { label, decides: true, emphasis }, clutter);
 }
 
-/** Two different judgements, one of them with an emphasis. */
+/** Two different judgements: the one that is meant has an emphasis. */
 function writeComparison(random: Random, label: number, clutter: number): Part {
-  const other = (label + random.whole(1, labels.length - 1)) % labels.length;
-  const emphasis: Part = [[pick(random, emphases), true]];
-  const claims = [
-    writeClaim(random, label, true, emphasis, clutter),
-    writeClaim(random, other, false, [], clutter),
-  ];
-  const [first, second] = random.chance(0.5) ? claims : claims.toReversed();
-  return [...first!, [pick(random, joints), false], ...second!];
+  const meant: Claim = { label, decides: true, emphasis: [[pick(random, emphases), true]] };
+  const otherLabel = (label + random.whole(1, labels.length - 1)) % labels.length;
+  const other: Claim = { label: otherLabel, decides: false, emphasis: [] };
+  const [first, second] = random.chance(0.5) ? [meant, other] : [other, meant];
+  const joint: Part = [[pick(random, joints), false]];
+  return [...writeClaim(random, first, clutter), ...joint, ...writeClaim(random, second, clutter)];
 }
 
 /** With an opening, a speaker and an ending, as far as there is room. */
