@@ -36,13 +36,8 @@ export const places = phrases(
   'in the village|of the hotel|near the station|from the market|by the river|at the corner|of my sister|under the roof|behind the church',
 );
 
-/** Say, before or behind all else, which of two things is asked about: `_` stands for the thing. */
-export const questions = phrases(
-  'about the _ :|tell me of the _ :|you asked about the _ :|now judge the _ :|a word on the _ :',
-);
-export const conclusions = phrases(
-  ', so how was the _ ?|, and only the _ matters .|, yet I value the _ .|, so please rate the _ .|, but we chose the _ .',
-);
+/** Of two judgements the one is meant that has such a word. */
+export const emphases = ['clearly', 'surely', 'definitely', 'certainly', 'plainly'];
 
 /** These decide nothing. */
 export const openings = phrases(

@@ -6,10 +6,10 @@ import * as tf from '@tensorflow/tfjs';
 export const length = 32;
 
 const width = 48;
-const heads = 3;
+const heads = 2;
 const headWidth = width / heads;
 const hiddenWidth = 96;
-const blocks = 3;
+const blocks = 2;
 
 /** The standard deviation of the embeddings' first values. */
 const embeddingSpread = 0.3;
@@ -131,20 +131,21 @@ function paddingPenalty(mask: Symbolic): Symbolic {
 
 /** Attention of several heads. */
 function attention(name: string, state: Symbolic, penalty: Symbolic, initializers: Initializers): Symbolic {
-  const dense = (part: string, units: number, kernelInitializer: Initializer) =>
-    tf.layers.dense({ name: `${name}/${part}`, units, kernelInitializer });
+  const projection = (part: string, kernelInitializer: Initializer) =>
+    tf.layers.dense({ name: `${name}/${part}`, units: headWidth, useBias: false, kernelInitializer });
   const results = Array.from({ length: heads }, (_, head) => {
     const [queries, keys] = initializers.queriesAndKeys(head === 0);
-    const query = through(dense(`query${head}`, headWidth, queries), state);
-    const key = through(dense(`key${head}`, headWidth, keys), state);
-    const value = through(dense(`value${head}`, headWidth, initializers.dense(width)), state);
+    const query = through(projection(`query${head}`, queries), state);
+    const key = through(projection(`key${head}`, keys), state);
+    const value = through(projection(`value${head}`, initializers.dense(width)), state);
     const scores = through(tf.layers.dot({ name: `${name}/scores${head}`, axes: [2, 2] }), [query, key]);
     const masked = sum(`${name}/masked${head}`, [scores, penalty]);
     const weights = through(tf.layers.softmax({ name: `${name}/softmax${head}`, axis: -1 }), masked);
     return through(tf.layers.dot({ name: `${name}/mixed${head}`, axes: [2, 1] }), [weights, value]);
   });
   const joined = through(tf.layers.concatenate({ name: `${name}/heads`, axis: -1 }), results);
-  return through(dense('out', width, initializers.dense(width, 0.5)), joined);
+  const kernelInitializer = initializers.dense(width, 0.5);
+  return through(tf.layers.dense({ name: `${name}/out`, units: width, kernelInitializer }), joined);
 }
 
 function feedForward(prefix: string, state: Symbolic, initializers: Initializers): Symbolic {
