@@ -13,6 +13,7 @@ import {
 } from '../../src/index.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { ruleTable } from '../../src/rules/rules.js';
+import { attentionMethods } from '../presets.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
 
 const folder = scratch();
@@ -204,12 +205,31 @@ describe('inspect and rules', () => {
     expect((JSON.parse(json) as Preset[]).map(({ name }) => name)).toEqual([...presets.keys()]);
   });
 
+  const tokens = join(folder, 'tokens.relc');
+  beforeAll(() => {
+    writeFileSync(
+      tokens,
+      `graph @tokens {
+  %x = input() : f32[N,3,2]
+  %z = einsum(%x, %x) {eq="nti,nsi->nts"} : f32[N,3,3]
+  %a = softmax(%z) {axis=2} : f32[N,3,3]
+  %m = einsum(%a, %x) {eq="nts,nsi->nti"} : f32[N,3,2]
+  %z2 = einsum(%m, %m) {eq="nti,nsi->nts"} : f32[N,3,3]
+  %a2 = softmax(%z2) {axis=2} : f32[N,3,3]
+  %m2 = einsum(%a2, %m) {eq="nts,nsi->nti"} : f32[N,3,2]
+  %y = mean(%m2) {axes=[1]} : f32[N,2]
+  return %y
+}`,
+    );
+  });
+
   it.each([...presets.keys()])('prints %s as a file of rules that every command takes', async (name) => {
     const path = join(folder, 'preset.json');
     const { out } = await relc('rules', '--preset', name, '--json');
     writeFileSync(path, out);
     expect((await relc('rules', '--preset', path, '--json')).out).toBe(out);
-    const dumps = await Promise.all([name, path].map((rules) => relc('dump', model, '--rules', rules)));
+    const of = attentionMethods.includes(name) ? tokens : model;
+    const dumps = await Promise.all([name, path].map((rules) => relc('dump', of, '--rules', rules)));
     expect(dumps[0]!.code).toBe(0);
     expect(dumps[1]).toEqual(dumps[0]);
   });
