@@ -230,7 +230,7 @@ describe('inspect and rules', () => {
     }
     expect(group).toMatch(/^attention-rollout\n.*Abnar and Zuidema/m);
     expect(group!.match(/chefer\.add\(/g)).toHaveLength(1);
-    expect(group).toMatch(/^rollout\n[^]*?\n {2}rules as of transformer-attribution$/m);
+    expect(group).toMatch(/^rollout\n[\s\S]*?\n {2}rules as of transformer-attribution$/m);
   });
 
   it('prints one attention method by its name, with the rules that it uses', async () => {
