@@ -1,7 +1,9 @@
 // Derivatives as rules: the true one, and the two that treat activations in their own way.
 import { spreadBias } from '../../ir/biases.js';
+import { numberOf } from '../../ir/dialect.js';
 import { forward } from '../../ir/forward.js';
 import type { Name, Node } from '../../ir/graph.js';
+import { alongRows, atNormal, normalizedRows } from '../../ir/ops/normalization.js';
 import {
   atZero,
   dependenceOf,
@@ -16,6 +18,7 @@ import type { Expansion, RuleDefinition } from '../rules.js';
 import { pull } from './linear.js';
 import { like, pullBack, type Reference } from './reference.js';
 import { isRowwise, rowwiseLosses, rowwiseLossesAmongRules } from './row-derivatives.js';
+import { sumAlongAxis } from './softmax.js';
 import { needsDerivative, pullRelevance, routeLeaks, transposeOnly, winnerLeaks } from './structural.js';
 
 /**
@@ -41,9 +44,48 @@ function leaksOfGradient(loss: Loss): readonly Leak[] | undefined {
     case 'elementwise':
       return [leak('non-linearities', () => k.sub(whole(), k.mul(relevance, slopes(loss, true))))];
     case 'other':
-      return undefined;
+      return ofRows[loss.node.op]?.(loss);
   }
 }
+
+/** What is lost where Jx is not z: G ⊙ (z − Jx), for ops whose Jx is known along an axis or a row. */
+type Linearised = (loss: Loss) => readonly Leak[];
+
+/** Jx = n ⊙ scale · ε/σ², n the row over its deviation σ: scaling a row changes it by the op's own ε alone. */
+const ofNormalization: Linearised = (loss) => {
+  const { builder, k, node, relevance } = loss;
+  const [x, scale, offset] = node.args as [Name, Name?, Name?];
+  const atRows = atNormal(k, relevance, scale);
+  const moved = () => {
+    const { inverse, normal } = normalizedRows(builder, node);
+    const kept = k.scale(k.unary('square', inverse), numberOf(node.attrs, 'epsilon'));
+    return k.mul(atRows, k.mul(normal, k.sub(k.constant(1, x), kept)));
+  };
+  const leaks = [leak('non-linearities', moved)];
+  if (offset === undefined) return leaks;
+  return [...leaks, leak('biases', () => k.mul(relevance, alongRows(k, offset, x)))];
+};
+
+/** Jx = s ⊙ (x − ⟨s, x⟩) of a softmax s, x − ⟨s, x⟩ of its logarithm. */
+const ofSoftmax: Linearised = (loss) => {
+  const { k, node, relevance } = loss;
+  const [x] = node.args as [Name];
+  return [
+    leak('non-linearities', () => {
+      const isLog = node.op === 'log_softmax';
+      const s = isLog ? k.unary('exp', node.name) : node.name;
+      const centred = k.sub(x, sumAlongAxis(loss, k.mul(s, x)));
+      return k.mul(relevance, k.sub(node.name, isLog ? centred : k.mul(s, centred)));
+    }),
+  ];
+};
+
+const ofRows: Readonly<Record<string, Linearised>> = {
+  layer_norm: ofNormalization,
+  rms_norm: ofNormalization,
+  softmax: ofSoftmax,
+  log_softmax: ofSoftmax,
+};
 
 /** The one operand of a maximum or minimum that receives nothing, times what it would have received. */
 function timesOperand({ k, live, node }: Loss, pulled: Name): Name {
