@@ -34,3 +34,19 @@ export function toInputs(pictures: readonly Picture[]): tf.Tensor4D {
   });
   return tf.tensor4d(values, [pictures.length, 64, 64, 3]);
 }
+
+/** The share of the pictures of `count` seeds, from `firstSeed` on, whose own class `scoresOf` scores highest. */
+export function accuracyOf(
+  scoresOf: (inputs: tf.Tensor4D) => tf.Tensor,
+  firstSeed: number,
+  count: number,
+): number {
+  let hits = 0;
+  for (let start = 0; start < count; start += 64) {
+    hits += tf.tidy(() => {
+      const { inputs, targets } = drawBatch(firstSeed + start, Math.min(64, count - start));
+      return scoresOf(inputs).argMax(-1).equal(targets.argMax(-1)).sum().dataSync()[0]!;
+    });
+  }
+  return hits / count;
+}

@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
-import { drawBatch, scale, toInputs } from './batches.js';
+import { accuracyOf, drawBatch, scale, toInputs } from './batches.js';
 import { drawPicture, labels } from './draw.js';
 import { drawExample, exampleSeed } from './example.js';
 import { folderLoader, folderSaver, writePicture } from './files.js';
 import { buildNetwork } from './network.js';
+import { clutterAt, rateAt, ScheduledAdam, testSeed, validationSeed } from './schedule.js';
 import { registerConvolutionGradients, registerNormalizationGradient } from './wasm-gradients.js';
 
 const epochs = 24;
@@ -18,40 +19,18 @@ const batchSize = 32;
 const peakRate = 0.004;
 const networkSeed = 7;
 
-/** Training takes the seeds from 0 on, every picture once; these seeds are never trained on. */
-const validationSeed = 1_000_000_000;
-const testSeed = 2_000_000_000;
 const validationSize = 512;
 const testSize = 4096;
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const modelFolder = join(folder, 'model');
 
-/** Adam with a rate that can change from step to step. */
-class ScheduledAdam extends tf.AdamOptimizer {
-  setRate(rate: number): void {
-    this.learningRate = rate;
-  }
-}
-
-/** The rate climbs for the first twentieth of the steps, then falls along half a cosine to zero. */
-function rateAt(progress: number): number {
-  const climb = 0.05;
-  if (progress < climb) return (peakRate * progress) / climb;
-  return (peakRate * (1 + Math.cos((Math.PI * (progress - climb)) / (1 - climb)))) / 2;
-}
-
-/** The pictures grow more cluttered through the first three tenths of the training, then stay as they will be met. */
-function clutterAt(progress: number): number {
-  return Math.min(1, progress / 0.3);
-}
-
 async function trainEpoch(model: tf.Sequential, optimizer: ScheduledAdam, epoch: number): Promise<number> {
   let lossSum = 0;
   for (let step = 0; step < stepsPerEpoch; step++) {
     const stepsDone = epoch * stepsPerEpoch + step;
     const progress = (stepsDone + 1) / (epochs * stepsPerEpoch);
-    optimizer.setRate(rateAt(progress));
+    optimizer.setRate(rateAt(progress, peakRate));
     const batch = drawBatch(stepsDone * batchSize, batchSize, clutterAt(progress));
     lossSum += (await model.trainOnBatch(batch.inputs, batch.targets)) as number;
     tf.dispose([batch.inputs, batch.targets]);
@@ -65,24 +44,15 @@ async function train(model: tf.Sequential): Promise<void> {
   const start = performance.now();
   for (let epoch = 0; epoch < epochs; epoch++) {
     const loss = await trainEpoch(model, optimizer, epoch);
-    const accuracy = measureAccuracy(model, validationSeed, validationSize);
+    const accuracy = accuracyOf(naming(model), validationSeed, validationSize);
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     const progress = `epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(4)}`;
     console.log(`${progress}  held-out accuracy ${accuracy.toFixed(4)}  ${seconds} s`);
   }
 }
 
-/** The share of the pictures of `count` seeds, from `firstSeed` on, that the model names rightly. */
-function measureAccuracy(model: tf.LayersModel, firstSeed: number, count: number): number {
-  let hits = 0;
-  for (let start = 0; start < count; start += 64) {
-    hits += tf.tidy(() => {
-      const { inputs, targets } = drawBatch(firstSeed + start, Math.min(64, count - start));
-      const guesses = (model.predict(inputs) as tf.Tensor).argMax(-1);
-      return guesses.equal(targets.argMax(-1)).sum().dataSync()[0]!;
-    });
-  }
-  return hits / count;
+function naming(model: tf.LayersModel): (inputs: tf.Tensor4D) => tf.Tensor {
+  return (inputs) => model.predict(inputs) as tf.Tensor;
 }
 
 function predict(model: tf.LayersModel, seeds: readonly number[]): number[] {
@@ -126,7 +96,7 @@ async function main(): Promise<void> {
   const model = buildNetwork(labels.length, networkSeed);
   model.summary(90);
   await train(model);
-  console.log(`accuracy on ${testSize} more pictures: ${measureAccuracy(model, testSeed, testSize)}`);
+  console.log(`accuracy on ${testSize} more pictures: ${accuracyOf(naming(model), testSeed, testSize)}`);
   await saveModel(model);
   await saveSettings();
   await saveExample(model);

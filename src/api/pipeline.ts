@@ -4,6 +4,7 @@ import { forward } from '../ir/forward.js';
 import type { Graph, Name } from '../ir/graph.js';
 import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
+import { crop } from '../ir/passes/crop/crop.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { decompose } from '../ir/passes/decompose.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
@@ -20,6 +21,7 @@ import { ruleGraphs } from '../rules/custom.js';
 import { ruleDialect, ruleDialectOf } from '../rules/dialect.js';
 import { expandBy } from '../rules/expand.js';
 import { type ExplanationRequest, explain } from '../rules/explanation.js';
+import { gradientFormBy } from '../rules/gradient-form.js';
 import type { ChosenRule } from '../rules/relevance.js';
 import { type RuleTable, ruleTable } from '../rules/rules.js';
 import { specialize } from '../rules/specialize.js';
@@ -37,6 +39,7 @@ export const stageNames = [
   'canonicalize',
   'relevance',
   'specialize',
+  'gradient-form',
   'expand',
   'decompose',
   'simplify',
@@ -45,6 +48,7 @@ export const stageNames = [
   'one-hot',
   'join-slices',
   'common-subexpressions',
+  'crop',
   'fold-constants',
   'dead-code',
 ] as const;
@@ -52,6 +56,7 @@ export type StageName = (typeof stageNames)[number];
 
 const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   specialize,
+  gradientFormBy(rules),
   expandBy(rules),
   decompose,
   simplify,
@@ -60,6 +65,7 @@ const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   oneHot,
   joinSlices,
   commonSubexpressions,
+  crop,
   foldConstants,
   deadCode,
 ];

@@ -10,8 +10,8 @@ import { decodePicture, luminance, type Picture } from './picture/picture.js';
 import { resizePicture } from './picture/resize.js';
 import type { Reading } from './reading.js';
 import type { NumbersByName } from './text/fill.js';
-import { type ModelInputs, openIds, openText, type TokenText } from './text/open.js';
-import { takesIds, tokenInputs } from './text/roles.js';
+import { openIds, openText, type TokenText } from './text/open.js';
+import { type ModelInputs, takesIds, tokenInputs } from './text/roles.js';
 
 /** An input as the command line names it: a file, or a text as it is. */
 export type Source = string | { readonly text: string };
@@ -191,7 +191,7 @@ function fromArrays(
   reading: Reading,
 ): OpenedInput {
   const { nodes } = model;
-  if (reading.tokenizer === undefined && !takesIds(nodes)) {
+  if (reading.tokenizer === undefined && !takesIds(model)) {
     return fromNumbers(named(numbers, nodes, path), nodes, path);
   }
   const given = numbers instanceof Float32Array ? { [tokenInputs(nodes).ids.name]: numbers } : numbers;

@@ -30,7 +30,7 @@ export function expandRules(graph: Graph, dialect: Dialect, table: RuleTable = r
 }
 
 /** The prefix of the temporaries that the rule on a value adds. */
-const temporariesOf = (ruled: Name) => `t.${ruled}.`;
+export const temporariesOf = (ruled: Name) => `t.${ruled}.`;
 
 /** The value whose rule, or which itself, computes `name`: `conv1` for `conv1`, `t.conv1.conv` and `r.conv1`. */
 export function servedValue(name: Name): Name {

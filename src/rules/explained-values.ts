@@ -76,10 +76,11 @@ export function perElement(
   const wanted = elementCount(input.type.shape);
   let kept = shape.length;
   while (kept > 0 && elementCount(shape.slice(0, kept)) > wanted) kept--;
-  if (elementCount(shape.slice(0, kept)) !== wanted || kept === shape.length) return relevance;
+  if (elementCount(shape.slice(0, kept)) !== wanted) return relevance;
   const axes = Array.from({ length: shape.length - kept }, (_, index) => kept + index);
-  const isShaped = shape.slice(0, kept).join() === input.type.shape.join();
-  const sum = builder.add('sum', [relevance], { attrs: { axes }, ...(isShaped ? { name } : {}) });
-  if (isShaped) return sum;
-  return builder.add('reshape', [sum], { type: { dtype: 'f32', shape: input.type.shape }, name });
+  if (shape.slice(0, kept).join() !== input.type.shape.join()) {
+    const sum = k.sum(relevance, axes);
+    return builder.add('reshape', [sum], { type: { dtype: 'f32', shape: input.type.shape }, name });
+  }
+  return axes.length === 0 ? relevance : builder.add('sum', [relevance], { attrs: { axes }, name });
 }

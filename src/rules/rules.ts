@@ -36,6 +36,12 @@ export interface Expansion extends Application {
   readonly name: Name;
 }
 
+/** One application of a rule to one operand, where R may be known to be z ⊙ q. */
+export interface GradientExpansion extends Omit<Expansion, 'name'> {
+  /** q; undefined where R is known alone. R itself is written out when it is asked for. */
+  readonly gradient: Name | undefined;
+}
+
 /** Who else names rules. */
 export const vocabularies = [
   'literature',
@@ -68,6 +74,11 @@ export interface RuleDefinition {
   evaluate(reference: Reference): TensorData;
   /** The same as graph ops: modified forwards, a quotient, transposes, a product with the inputs. */
   expand(expansion: Expansion): Name;
+  /**
+   * q with x ⊙ q = what the operand receives, to rounding; undefined where the rule has no such form here: none where
+   * R is known alone, say, or where a stabiliser is added to z.
+   */
+  gradientForm?(expansion: GradientExpansion): Name | undefined;
   /**
    * Where relevance goes that no operand receives, each cause with its own formula; undefined where there is no
    * formula for this op. ΣR at the result = Σ over the live operands of what they receive + Σ of all leaks.

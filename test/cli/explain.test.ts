@@ -244,7 +244,7 @@ describe('values and ranges', () => {
     expect((JSON.parse(wide.out) as Report).relevance).toEqual(await of('--range', '-1,1'));
   });
 
-  it('prints the tokens of an integer input with the sums of their rows', async () => {
+  it('prints the tokens of an integer input with their relevance, as ids where there is no tokenizer', async () => {
     const path = join(folder, 'tokens.mjs');
     writeFileSync(
       path,
@@ -255,10 +255,11 @@ export default (ids) => tf.sum(tf.gather(table, ids), 1);
 `,
     );
     writeFileSync(join(folder, 'ids.json'), '[2, 0, 1]');
-    const { out, code } = await relc('explain', path, join(folder, 'ids.json'), '-c', '0');
+    const page = join(folder, 'ids.html');
+    const { out, code } = await relc('explain', path, join(folder, 'ids.json'), '-c', '0', '-o', page);
     expect(code).toBe(0);
-    expect(out).toMatch(/value +relevance\n\[0\] +2\.00 +-3\.00\n\[2\] +1\.00 +1\.00\n\[1\] +0 +0\n/);
-    expect(out).not.toContain('wrote');
+    expect(out).toMatch(/^word +relevance +share\n +2 +-3\.00 +150\.0 %\n +1 +1\.00 +-50\.0 %\n\n/);
+    expect(out).toContain(`wrote ${page}`);
   });
 });
 

@@ -1,6 +1,6 @@
 // Filling: the inputs of a model from the ids of a text: the ids, padded where the model wants more, and what goes with them.
 import { RelcError } from '../../ir/error.js';
-import { type Graph, type Name, nodeOf, usesOf } from '../../ir/graph.js';
+import type { Name } from '../../ir/graph.js';
 import type { TokenInputs } from './roles.js';
 import type { Encoding, Tokenizer } from './tokenizer.js';
 
@@ -13,25 +13,6 @@ export interface Filled {
   readonly count: number;
   /** What was filled how, where anything but the ids themselves was. */
   readonly notes: readonly string[];
-}
-
-/**
- * Rows of the table that ids are looked up in, the smallest where there are several; undefined where none is found.
- */
-export function vocabularyOf(graph: Graph, ids: Name): number | undefined {
-  const uses = usesOf(graph);
-  const sizes: number[] = [];
-  const visit = (name: Name): void => {
-    for (const { user, slot } of uses.get(name)!) {
-      const { op, args, attrs } = nodeOf(graph, user);
-      if (op === 'cast' || op === 'reshape') visit(user);
-      else if (op === 'gather' && slot === 1) {
-        sizes.push(nodeOf(graph, args[0]!).type.shape[attrs.axis as number] as number);
-      }
-    }
-  };
-  visit(ids);
-  return sizes.length === 0 ? undefined : Math.min(...sizes);
 }
 
 /** @throws RelcError RELC5009 where an id is none of the vocabulary's */

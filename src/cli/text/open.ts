@@ -1,9 +1,9 @@
 // Texts and rows of ids as inputs: what the model is given, and the tokens and words that its relevance is told of.
 import { RelcError } from '../../ir/error.js';
-import type { Graph, Name, Node } from '../../ir/graph.js';
+import type { Name } from '../../ir/graph.js';
 import { aligned } from './align.js';
-import { expectIds, type Filled, fillInputs, type NumbersByName, vocabularyOf } from './fill.js';
-import { type TokenInputs, tokenInputs } from './roles.js';
+import { expectIds, type Filled, fillInputs, type NumbersByName } from './fill.js';
+import { type ModelInputs, type TokenInputs, tokenInputs, vocabularyOf } from './roles.js';
 import { wordByWord } from './spelling.js';
 import type { Encoding, Tokenizer } from './tokenizer.js';
 import { type Token, type Word, wordsOf } from './words.js';
@@ -16,12 +16,6 @@ export interface TokenText {
   readonly tokens: readonly Token[];
   readonly words: readonly Word[];
   readonly padding: number;
-}
-
-/** The inputs of a model, and its graph. */
-export interface ModelInputs {
-  readonly nodes: readonly Node[];
-  readonly graph: Graph;
 }
 
 export interface TextOptions {

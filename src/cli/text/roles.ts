@@ -1,7 +1,13 @@
 // Roles: what each input of a model that reads tokens is for, by its name.
 import { RelcError } from '../../ir/error.js';
-import type { Name, Node } from '../../ir/graph.js';
+import { type Graph, type Name, type Node, nodeOf, usesOf } from '../../ir/graph.js';
 import { elementCount, isBatched, printType } from '../../ir/type.js';
+
+/** The inputs of a model, and its graph. */
+export interface ModelInputs {
+  readonly nodes: readonly Node[];
+  readonly graph: Graph;
+}
 
 /** Inputs by role; of one shape all of them, a number a token. */
 export interface TokenInputs {
@@ -24,9 +30,12 @@ const plain = (name: string) =>
     .replace(/_\d+$/, '')
     .replaceAll(/[^a-z]+/g, '_');
 
-/** Roles by the ends of names. PyTorch's key_padding_mask is 1 where others are 0, and no role. */
+/**
+ * Roles by the ends of names. PyTorch's key_padding_mask is 1 where others are 0, Longformer's global_attention_mask is
+ * about other tokens: they have none.
+ */
 const filled = {
-  mask: /(^|_)(?<!key_)(attention_|input_|padding_)?mask$/,
+  mask: /(^|(?<!key|global)_)(attention|input|padding)_mask$|^mask$/,
   types: /(^|_)(type_ids?|segment_ids?|segments|token_types?)$/,
   positions: /(^|_)(position_ids?|positions?)$/,
 } as const;
@@ -93,8 +102,31 @@ export function tokenInputs(nodes: readonly Node[], given: ReadonlySet<Name> = n
   return { ...inputs, ...byRole(nodes, inputs, given) };
 }
 
-/** Whether a model takes a row of integers, beside what is filled by name: token ids, if nothing else is known. */
-export function takesIds(nodes: readonly Node[]): boolean {
+/**
+ * Rows of the table that ids are looked up in, the smallest where there are several; undefined where none is found.
+ */
+export function vocabularyOf(graph: Graph, ids: Name): number | undefined {
+  const uses = usesOf(graph);
+  const sizes: number[] = [];
+  const visit = (name: Name): void => {
+    for (const { user, slot } of uses.get(name)!) {
+      const { op, args, attrs } = nodeOf(graph, user);
+      if (op === 'cast' || op === 'reshape') visit(user);
+      else if (op === 'gather' && slot === 1) {
+        sizes.push(nodeOf(graph, args[0]!).type.shape[attrs.axis as number] as number);
+      }
+    }
+  };
+  visit(ids);
+  return sizes.length === 0 ? undefined : Math.min(...sizes);
+}
+
+/**
+ * Whether a model takes a row of token ids, if nothing else is known: integers beside what is filled by name, or numbers
+ * that a table is looked up by.
+ */
+export function takesIds({ nodes, graph }: ModelInputs): boolean {
   const ids = idsAmong(nodes.filter((node) => roleOf(node) === undefined));
-  return ids !== undefined && ids.type.dtype === 'i32' && isRow(ids);
+  if (ids === undefined || !isRow(ids)) return false;
+  return ids.type.dtype === 'i32' || vocabularyOf(graph, ids.name) !== undefined;
 }

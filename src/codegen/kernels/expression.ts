@@ -36,3 +36,28 @@ export function renumbering(values: readonly Scalar[]) {
     mapOperands(value, (leaf) => ({ ...leaf, index: places.get(leaf.index)! }), known);
   return { numbers, parts: parts as Pick<ReadonlyMap<Scalar, Scalar>, 'has'>, renumber };
 }
+
+/** Expressions in which equal parts are one object: what two values compute alike is computed once. */
+export class SharedExpressions {
+  private readonly known = new Map<string, Scalar>();
+  private readonly numbers = new Map<Scalar, number>();
+
+  /** The one object that stands for all expressions like this one. */
+  of(value: Scalar): Scalar {
+    if (this.numbers.has(value)) return value;
+    const own = value.kind === 'apply' ? { ...value, args: value.args.map((arg) => this.of(arg)) } : value;
+    const key = this.keyOf(own);
+    const one = this.known.get(key) ?? own;
+    this.known.set(key, one);
+    if (one === own) this.numbers.set(own, this.numbers.size);
+    return one;
+  }
+
+  private keyOf(value: Scalar): string {
+    const { kind, dtype } = value;
+    if (kind === 'operand') return `operand ${dtype} ${value.index}`;
+    // Of the two zeros each is a number of its own
+    if (kind === 'number') return `number ${dtype} ${Object.is(value.value, -0) ? '-0' : value.value}`;
+    return `${value.fn} ${dtype} ${value.args.map((arg) => this.numbers.get(arg)!)}`;
+  }
+}

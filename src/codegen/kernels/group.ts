@@ -3,7 +3,7 @@ import type { Name } from '../../ir/graph.js';
 import type { Scalar } from '../../ir/scalar.js';
 import { type Dtype, rowMajorStrides } from '../../ir/type.js';
 import { blocked } from './contraction.js';
-import { mapOperands, renumbering } from './expression.js';
+import { mapOperands, renumbering, SharedExpressions } from './expression.js';
 import type { Access, Kernel, LoopKernel, Operand, Store } from './kernel.js';
 import { access, type Nest } from './nests.js';
 import type { View } from './view.js';
@@ -50,6 +50,7 @@ export class Group implements Pending {
   readonly members = new Map<Name, Member>();
   private readonly operands: (View | 'result')[] = [];
   private readonly numbers = new Map<string, number>();
+  private readonly expressions = new SharedExpressions();
 
   constructor(
     readonly shape: readonly number[],
@@ -74,7 +75,7 @@ export class Group implements Pending {
   }
 
   add(name: Name, scalar: Scalar, dtype: Dtype): void {
-    this.members.set(name, { scalar, dtype });
+    this.members.set(name, { scalar: this.expressions.of(scalar), dtype });
   }
 
   build(needed: ReadonlySet<Name>): Kernel[] {

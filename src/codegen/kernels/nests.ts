@@ -98,16 +98,19 @@ function geometryOf(node: Node, kernel: readonly number[]): Geometry {
 /**
  * Numbers of the loops: sample, places, then group and channel, then taps and the reduced channel.
  * @param channelLoops  2 where the channels of the result are cut into panels
+ * @param tapsOutside  whether taps are not summed over, but loops of the result: they come behind the places
  */
-function loopNumbers({ window, groups }: Geometry, channelLoops: number) {
+function loopNumbers({ window, groups }: Geometry, channelLoops: number, tapsOutside = false) {
   const rank = window.size.length;
-  const group = groups > 1 ? rank + 1 : undefined;
-  const channel = groups > 1 ? rank + 2 : rank + 1;
+  const behind = tapsOutside ? 2 * rank + 1 : rank + 1;
+  const group = groups > 1 ? behind : undefined;
+  const channel = groups > 1 ? behind + 1 : behind;
+  const reduced = channel + channelLoops;
   return {
     place: (axis: number) => 1 + axis,
     channel,
-    tap: (axis: number) => channel + channelLoops + axis,
-    inner: channel + channelLoops + rank,
+    tap: (axis: number) => (tapsOutside ? rank + 1 : reduced) + axis,
+    inner: tapsOutside ? reduced : reduced + rank,
     /** The channel `loop` of the group, each of `width`. */
     within: (loop: number, width: number, isCut = false): Index => ({
       terms: { ...(group === undefined ? {} : { [group]: width }), ...columnAt(loop, isCut) },
@@ -216,9 +219,47 @@ export function transposeMargins(node: Node, kernel: readonly number[], operand:
   return { low: [0, ...low, 0], high: [0, ...high, 0] };
 }
 
+/** Whether windows lie side by side and fill the picture: each element of it is in one window, as one tap. */
+function isTiled({ size, strides, dilations, padding }: Window, extents: readonly number[]): boolean {
+  return size.every(
+    (count, axis) =>
+      strides[axis] === count &&
+      dilations[axis] === 1 &&
+      padding[axis]!.every((margin) => margin === 0) &&
+      extents[axis]! % count === 0,
+  );
+}
+
+/** A transposed convolution whose windows do not overlap, such as that of patches: each element has one term a channel. */
+function tiledTranspose(node: Node, geometry: Geometry, inPanels: boolean): Nest {
+  const { window, groups, inputs, outputs } = geometry;
+  const { place, tap, channel, inner, within } = loopNumbers(geometry, 1, true);
+  const [batch, ...extents] = node.type.shape.slice(0, -1) as [number, ...number[]];
+  const along = (each: (axis: number) => Index['terms']) =>
+    spatial(window, (axis) => ({ terms: each(axis) }));
+  return {
+    loops: [
+      ...[batch, ...spatial(window, (axis) => extents[axis]! / window.size[axis]!)],
+      ...[...window.size, ...(groups > 1 ? [groups] : []), inputs],
+    ],
+    reduced: cut(outputs, inPanels),
+    left: [sample, ...along((axis) => ({ [place(axis)]: 1 })), within(inner, outputs, inPanels)],
+    right: [
+      ...along((axis) => ({ [tap(axis)]: 1 })),
+      { terms: { [channel]: 1 } },
+      within(inner, outputs, inPanels),
+    ],
+    result: [
+      sample,
+      ...along((axis) => ({ [place(axis)]: window.size[axis]!, [tap(axis)]: 1 })),
+      within(channel, inputs),
+    ],
+  };
+}
+
 /**
- * A transposed convolution over an operand that has its margins: one nest for each phase of its strides. A nest whose
- * reduced loops are empty gives zeros.
+ * A transposed convolution over an operand that has its margins: one nest for each phase of its strides, or one for all
+ * where windows do not overlap. A nest whose reduced loops are empty gives zeros.
  */
 export function transposeNests(
   node: Node,
@@ -227,6 +268,8 @@ export function transposeNests(
   inPanels: boolean,
 ): Nest[] {
   const geometry = geometryOf(node, kernel);
+  const extents = node.type.shape.slice(1, -1) as readonly number[];
+  if (isTiled(geometry.window, extents)) return [tiledTranspose(node, geometry, inPanels)];
   const { window, groups, inputs, outputs } = geometry;
   const { place, tap, channel, inner, within } = loopNumbers(geometry, 1);
   const batch = node.type.shape[0] as number;

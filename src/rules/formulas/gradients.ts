@@ -13,15 +13,10 @@ import {
   withOperands,
 } from '../leaks.js';
 import type { Expansion, RuleDefinition } from '../rules.js';
+import { pull } from './linear.js';
 import { like, pullBack, type Reference } from './reference.js';
-import {
-  needsDerivative,
-  pull,
-  pullRelevance,
-  routeLeaks,
-  transposeOnly,
-  winnerLeaks,
-} from './structural.js';
+import { isRowwise, rowwiseLosses, rowwiseLossesAmongRules } from './row-derivatives.js';
+import { needsDerivative, pullRelevance, routeLeaks, transposeOnly, winnerLeaks } from './structural.js';
 
 /**
  * G at the result stands for value ⊙ G, of which the operands receive x ⊙ vjp(G): the same account as LRP-0's, with
@@ -30,6 +25,7 @@ import {
 function leaksOfGradient(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   const whole = () => k.mul(relevance, node.name);
+  if (isRowwise(node)) return rowwiseLosses(loss);
   switch (dependenceOf(loss)) {
     case 'affine':
       return offsetLeaks(loss, () => relevance);
@@ -59,6 +55,7 @@ function timesOperand({ k, live, node }: Loss, pulled: Name): Name {
 function leaksAmongRules(loss: Loss): readonly Leak[] | undefined {
   const { k, live, node, relevance } = loss;
   if (forward[node.op as 'reshape']?.traits?.routes) return routeLeaks(loss);
+  if (isRowwise(node)) return rowwiseLossesAmongRules(loss);
   const beyond = (reach: () => Name) => k.mul(relevance, k.sub(k.constant(1, relevance), reach()));
   switch (dependenceOf(loss)) {
     case 'affine':

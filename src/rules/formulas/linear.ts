@@ -85,7 +85,7 @@ export function mapped(
 
 /** The transposed map for the ruled operand: fᵀ(s); undefined where it vanishes. */
 export function transposed(
-  { builder, k, node, operand }: Expansion,
+  { builder, k, node, operand }: Omit<Expansion, 'name' | 'relevance'>,
   s: Name,
   weight: Weight,
 ): Name | undefined {
@@ -94,6 +94,15 @@ export function transposed(
   const layer = typeof weight === 'number' ? node : { ...node, args: [node.args[0]!, weight] };
   const pulled = vjp!({ builder, node: layer, operand, cotangent: s });
   return typeof weight === 'number' ? k.scale(pulled, weight) : pulled;
+}
+
+/** vjp(cotangent) for one operand. */
+export function pull(
+  { builder, node }: Pick<Application, 'builder' | 'node'>,
+  operand: number,
+  cotangent: Name,
+): Name {
+  return forward[node.op as 'add'].vjp!({ builder, node, operand, cotangent });
 }
 
 /** Σ of the terms that do not vanish; undefined if all do. */

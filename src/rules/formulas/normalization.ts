@@ -4,8 +4,15 @@ import type { Name } from '../../ir/graph.js';
 import { alongRows, atNormal, normalizedRows, rowMean, subtractsMean } from '../../ir/ops/normalization.js';
 import type { TensorData } from '../../ir/tensor.js';
 import { type Leak, type Loss, leak, quotientLeaks } from '../leaks.js';
-import type { Application, Expansion, RuleDefinition } from '../rules.js';
-import { denominatorAttrs, type Quotient, quotientAt, quotientsOf, signed } from './quotients.js';
+import type { Application, Expansion, GradientExpansion, RuleDefinition } from '../rules.js';
+import {
+  denominatorAttrs,
+  exactQuotient,
+  type Quotient,
+  quotientAt,
+  quotientsOf,
+  signed,
+} from './quotients.js';
 import { like, type Reference } from './reference.js';
 
 const operations: ReadonlySet<string> = new Set(['layer_norm', 'rms_norm']);
@@ -23,16 +30,23 @@ function withoutOffset({ builder, k, node }: Application): Name {
   return atNormal(k, normalizedRows(builder, node).normal, node.args[1]);
 }
 
-/** R / den(z), z without the offset where the rule drops it. */
-function quotientOf(site: Application): Quotient {
-  const { node, attrs, relevance } = site;
-  const dropsOffset = attrs.zeroBias === true && node.args[2] !== undefined;
-  return quotientAt(site, relevance, dropsOffset ? withoutOffset(site) : node.name, node.name);
+/** z, without the offset where the rule drops it. */
+function denominatorOf(site: Application): Name {
+  const { node, attrs } = site;
+  return attrs.zeroBias === true && node.args[2] !== undefined ? withoutOffset(site) : node.name;
 }
+
+const quotientOf = (site: Application): Quotient =>
+  quotientAt(site, site.relevance, denominatorOf(site), site.node.name);
 
 function expandNormalization(expansion: Expansion): Name {
   const { k, node, name } = expansion;
   return k.mul(node.args[0]!, throughNormalization(expansion, quotientOf(expansion).s()), name);
+}
+
+function gradientOfNormalization(expansion: GradientExpansion): Name | undefined {
+  const s = exactQuotient(expansion, denominatorOf(expansion));
+  return s === undefined ? undefined : throughNormalization(expansion, s);
 }
 
 function leaksOfNormalization(loss: Loss): readonly Leak[] {
@@ -87,6 +101,7 @@ export const normalizationRules = {
         : `it is for what layer norm and RMS norm normalize, not for operand ${operand} of ${op}`,
     evaluate: evaluateNormalization,
     expand: expandNormalization,
+    gradientForm: gradientOfNormalization,
     leaks: leaksOfNormalization,
   },
 } satisfies Record<string, RuleDefinition>;

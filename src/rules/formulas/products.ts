@@ -4,10 +4,17 @@ import { forward } from '../../ir/forward.js';
 import { type Graph, isActive, type Name, type Node, nodeOf } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
 import { type Leak, type Loss, leak, quotientLeaks } from '../leaks.js';
-import type { Application, Expansion, RuleDefinition } from '../rules.js';
-import { denominatorAttrs, type Quotient, quotientAt, quotientsOf, signed } from './quotients.js';
+import type { Application, Expansion, GradientExpansion, RuleDefinition } from '../rules.js';
+import { pull } from './linear.js';
+import {
+  denominatorAttrs,
+  exactQuotient,
+  type Quotient,
+  quotientAt,
+  quotientsOf,
+  signed,
+} from './quotients.js';
 import { like, pullBack, type Reference } from './reference.js';
-import { pull } from './structural.js';
 
 type Values = Pick<Graph, 'nodes'>;
 
@@ -66,6 +73,13 @@ function expandSignal(expansion: Expansion): Name {
   return k.mul(x, pull(expansion, operand, k.scale(quotientOf(expansion).s(), share)), name);
 }
 
+function gradientOfSignal(expansion: GradientExpansion): Name | undefined {
+  const { builder, k, node, operand } = expansion;
+  const share = signalShares(builder, node).get(operand) ?? 0;
+  const s = share === 0 ? undefined : exactQuotient(expansion);
+  return s === undefined ? undefined : pull(expansion, operand, k.scale(s, share));
+}
+
 function leaksOfSignal(loss: Loss): readonly Leak[] {
   const { builder, k, live, node } = loss;
   const quotient = quotientOf(loss);
@@ -111,6 +125,12 @@ export const productRules = {
       const count = activeFactors(builder, node).length;
       return count === 1 ? relevance : k.mul(relevance, k.constant(1 / count, relevance), name);
     },
+    // a ⊙ b ⊙ q / n = a ⊙ (b ⊙ q / n)
+    gradientForm(expansion) {
+      const { builder, k, node, operand, gradient } = expansion;
+      const count = activeFactors(builder, node).length;
+      return gradient === undefined ? undefined : pull(expansion, operand, k.scale(gradient, 1 / count));
+    },
     leaks({ builder, k, live, node, relevance }) {
       const count = activeFactors(builder, node).length;
       if (live.length === count) return [];
@@ -130,6 +150,7 @@ export const productRules = {
     receives: (graph, node, operand) => (signalShares(graph, node).get(operand) ?? 0) > 0,
     evaluate: evaluateSignal,
     expand: expandSignal,
+    gradientForm: gradientOfSignal,
     leaks: leaksOfSignal,
   },
 } satisfies Record<string, RuleDefinition>;

@@ -4,10 +4,11 @@ import { type AttrSchema, numberOf } from '../../ir/dialect.js';
 import type { Attrs, Name, Node } from '../../ir/graph.js';
 import type { TensorData } from '../../ir/tensor.js';
 import { type Leak, type Loss, leak, offsetLeaks, quotientLeaks } from '../leaks.js';
-import type { Application, Expansion, RuleDefinition } from '../rules.js';
+import type { Application, Expansion, GradientExpansion, RuleDefinition } from '../rules.js';
 import { isAffine, mapped, needsAffine, needsLinear, transposed, type Weight, weightsOf } from './linear.js';
 import {
   denominatorAttrs,
+  exactQuotient,
   type Quotient,
   quotientAt,
   quotientsOf,
@@ -22,13 +23,15 @@ const zeroBias: AttrSchema = { zeroBias: 'boolean?' };
 const needsSum = (node: Node, operand: number) =>
   node.op === 'sub' ? undefined : needsLinear(node, operand);
 
-/** R / den(z), z without the bias where the rule drops it. */
-function quotientOf(site: Application): Quotient {
-  const { node, attrs, relevance } = site;
+/** z, without the bias where the rule drops it. */
+function denominatorOf(site: Application | GradientExpansion): Name {
+  const { node, attrs } = site;
   const biasless = attrs.zeroBias === true && isAffine(node) && node.args[2] !== undefined;
-  const z = biasless ? mapped(site, (x) => x, node.args[1]!)! : node.name;
-  return quotientAt(site, relevance, z, node.name);
+  return biasless ? mapped(site, (x) => x, node.args[1]!)! : node.name;
 }
+
+const quotientOf = (site: Application): Quotient =>
+  quotientAt(site, site.relevance, denominatorOf(site), site.node.name);
 
 function evaluateEpsilon(reference: Reference): TensorData {
   const { args, attrs, operand, relevance, z } = reference;
@@ -47,6 +50,11 @@ function expandEpsilon(expansion: Expansion): Name {
   const { node, operand, k, name } = expansion;
   const s = quotientOf(expansion).s();
   return k.mul(node.args[operand]!, transposed(expansion, s, weightsOf(expansion).whole)!, name);
+}
+
+function gradientOfEpsilon(expansion: GradientExpansion): Name | undefined {
+  const s = exactQuotient(expansion, denominatorOf(expansion));
+  return s === undefined ? undefined : transposed(expansion, s, weightsOf(expansion).whole);
 }
 
 function leaksOfEpsilon(loss: Loss): readonly Leak[] {
@@ -108,6 +116,7 @@ export const proportionalRules = {
     unsuited: needsSum,
     evaluate: evaluateEpsilon,
     expand: expandEpsilon,
+    gradientForm: gradientOfEpsilon,
     leaks: leaksOfEpsilon,
   },
   epsilon: {
@@ -127,6 +136,7 @@ export const proportionalRules = {
     unsuited: needsSum,
     evaluate: evaluateEpsilon,
     expand: expandEpsilon,
+    gradientForm: gradientOfEpsilon,
     leaks: leaksOfEpsilon,
   },
   'captum.gamma': {

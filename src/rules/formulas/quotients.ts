@@ -3,7 +3,7 @@ import { type AttrSchema, numberOf } from '../../ir/dialect.js';
 import type { Attrs, Name } from '../../ir/graph.js';
 import { stabilisedQuotient } from '../../ir/ops/quotient.js';
 import { elementCount } from '../../ir/type.js';
-import type { Application } from '../rules.js';
+import type { Application, GradientExpansion } from '../rules.js';
 import type { Reference } from './reference.js';
 
 /**
@@ -63,6 +63,17 @@ export function quotientAt(site: Application, relevance: Name, z: Name, of: Name
 /** s = R / den(z) as a node called `s.<of>`. */
 export const expandQuotient = (site: Application, relevance: Name, z: Name, of: Name): Name =>
   quotientAt(site, relevance, z, of).s();
+
+/**
+ * s = R / z of a rule without a stabiliser: q where R = z ⊙ q is known; undefined with a stabiliser, whose quotient
+ * costs as much in either form.
+ * @param z  the denominator, where it is not the ruled value itself
+ */
+export function exactQuotient(site: GradientExpansion, z: Name = site.node.name): Name | undefined {
+  if (modeOf(site.attrs) !== 'exact') return undefined;
+  if (site.gradient !== undefined && z === site.node.name) return site.gradient;
+  return expandQuotient(site, site.relevance, z, site.node.name);
+}
 
 /** s = R / den(z) on dense data. */
 export function quotientsOf(

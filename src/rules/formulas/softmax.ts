@@ -68,6 +68,13 @@ export const softmaxRules = {
     unsuited: ({ op }) => (op === 'softmax' ? undefined : `it is for softmax, not for ${op}`),
     evaluate: evaluateSoftmax,
     expand: expandSoftmax,
+    // x ⊙ (s ⊙ q − s ⊙ Σ s q)
+    gradientForm(expansion) {
+      const { k, node, gradient } = expansion;
+      if (gradient === undefined) return undefined;
+      const mean = sumAlongAxis(expansion, k.mul(node.name, gradient));
+      return unlessMasked(expansion, k.mul(node.name, k.sub(gradient, mean)));
+    },
     leaks: leaksOfSoftmax,
   },
   stop: {
@@ -79,6 +86,7 @@ export const softmaxRules = {
     unsuited: () => undefined,
     evaluate: ({ args, operand }) => like(args[operand]!, () => 0),
     expand: ({ k, node, operand }) => k.constant(0, node.args[operand]!),
+    gradientForm: ({ k, node, operand }) => k.constant(0, node.args[operand]!),
     leaks: ({ relevance }) => [leak('stopped branches', () => relevance)],
   },
 } satisfies Record<string, RuleDefinition>;

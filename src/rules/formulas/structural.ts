@@ -14,14 +14,18 @@ import {
   quotientLeaks,
   slopes,
 } from '../leaks.js';
-import type { Application, Expansion, RuleDefinition } from '../rules.js';
-import { denominatorAttrs, type Quotient, quotientAt, quotientsOf, signed } from './quotients.js';
+import type { Application, Expansion, GradientExpansion, RuleDefinition } from '../rules.js';
+import { pull } from './linear.js';
+import { gradientOfPass } from './passing.js';
+import {
+  denominatorAttrs,
+  exactQuotient,
+  type Quotient,
+  quotientAt,
+  quotientsOf,
+  signed,
+} from './quotients.js';
 import { jacobian, like, pullBack, type Reference, transposedRows } from './reference.js';
-
-/** vjp(cotangent) for one operand. */
-export function pull({ builder, node }: Application, operand: number, cotangent: Name): Name {
-  return forward[node.op as 'add'].vjp!({ builder, node, operand, cotangent });
-}
 
 export function needsDerivative(node: Node): string | undefined {
   const { vjp } = forward[node.op as keyof typeof forward] ?? {};
@@ -72,6 +76,10 @@ export function winnerLeaks(loss: Loss): readonly Leak[] {
     ),
   );
 }
+
+/** Where z holds elements of x, vjp(z ⊙ q) = x ⊙ vjp(q). */
+const gradientOfMoving = (expansion: GradientExpansion): Name | undefined =>
+  expansion.gradient === undefined ? undefined : pull(expansion, expansion.operand, expansion.gradient);
 
 const shareOf = (attrs: Attrs) => numberOf(attrs, 'share', 1);
 
@@ -143,6 +151,11 @@ export const structuralRules = {
       return like(args[operand]!, (j) => args[operand]!.data[j]! * pulled[j]! * shareOf(attrs));
     },
     expand: expandNorm,
+    gradientForm(expansion) {
+      const s = exactQuotient(expansion);
+      const { attrs, k, operand } = expansion;
+      return s === undefined ? undefined : pull(expansion, operand, k.scale(s, shareOf(attrs)));
+    },
     leaks: leaksOfNorm,
   },
   pass: {
@@ -162,6 +175,7 @@ export const structuralRules = {
         : `${node.op} does not keep the shape of operand ${operand}`,
     evaluate: ({ args, operand, relevance }) => like(args[operand]!, (i) => relevance.data[i]!),
     expand: ({ relevance }) => relevance,
+    gradientForm: gradientOfPass,
     leaks({ k, live, relevance }) {
       if (live.length === 1) return [];
       return [leak('repeated shares', () => k.scale(relevance, 1 - live.length))];
@@ -178,6 +192,7 @@ export const structuralRules = {
       const moved = transposedRows(jacobian(reference), reference.relevance.data, undefined);
       return like(reference.args[reference.operand]!, (j) => moved[j]!);
     },
+    gradientForm: gradientOfMoving,
     leaks: routeLeaks,
   },
   winner: {
@@ -187,6 +202,7 @@ export const structuralRules = {
     ...transposeOnly,
     unsuited: (node) => (maxima.has(node.op) ? undefined : `${node.op} picks no winner`),
     evaluate: pullRelevance,
+    gradientForm: gradientOfMoving,
     leaks: winnerLeaks,
   },
 } satisfies Record<string, RuleDefinition>;

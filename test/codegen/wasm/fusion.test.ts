@@ -51,6 +51,16 @@ describe('one kernel is', () => {
     expect(own(program)).toEqual(['r.pad0', 'z']);
   });
 
+  it('a transposed convolution of patches, whatever their size', () => {
+    const program = kernelsFor(
+      graphOf(
+        { r: 'in f32[N,4,3,32]', w: 'w f32[4,4,3,32]' },
+        '%z = conv_transpose(%r, %w) {padding=[[0,0],[0,0]], strides=[4,4]} : f32[N,16,12,3]',
+      ),
+    );
+    expect(namesOf(program.run)).toEqual(['contraction z']);
+  });
+
   it('a dense layer whose transposed, scaled weight stands on the right', () => {
     const program = kernelsFor(
       graphOf(

@@ -42,9 +42,11 @@ export const keepZero = (x: Local<'v128'>, value: V128): V128 =>
 export function scaled(f: FunctionBuilder, value: V128, n: V128): V128 {
   const exponent = f.hold(n);
   const half = f.hold(i32x4.shiftRight(exponent, i32.const(1)));
-  const power = (count: V128) => i32x4.shiftLeft(i32x4.add(count, i32x4.const(127)), i32.const(23));
-  return f32x4.mul(f32x4.mul(value, power(half)), power(i32x4.sub(exponent, half)));
+  return f32x4.mul(f32x4.mul(value, powerOfTwo(half)), powerOfTwo(i32x4.sub(exponent, half)));
 }
+
+/** 2ⁿ for −127 < n < 128. */
+export const powerOfTwo = (n: V128): V128 => i32x4.shiftLeft(i32x4.add(n, i32x4.const(127)), i32.const(23));
 
 /** x = m · 2ᵉ with √½ ≤ m < √2, for x > 0, subnormal ones too. */
 export function mantissaAndExponent(f: FunctionBuilder, x: Local<'v128'>) {

@@ -1,7 +1,18 @@
 // eˣ, eˣ − 1, tanh and erf on four lanes. The polynomials are those of S. L. Moshier's Cephes library, single precision
 // (netlib.org/cephes), but for the tail of erf.
+import type { FunctionBuilder } from '../encoder/function.js';
 import { f32x4, i32, i32x4, type Local, type V128, v128 } from '../encoder/instructions.js';
-import { type Body, keepZero, ln2High, ln2Low, polynomial, scaled, signOf, withSign } from './body.js';
+import {
+  type Body,
+  keepZero,
+  ln2High,
+  ln2Low,
+  polynomial,
+  powerOfTwo,
+  scaled,
+  signOf,
+  withSign,
+} from './body.js';
 
 /** (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2. */
 const exponentialTail = [
@@ -9,19 +20,29 @@ const exponentialTail = [
 ];
 
 /** n = round(x / ln 2) and r = x − n · ln 2, of x held between bounds; a NaN stays in r. */
-function reduced(f: Parameters<Body>[0], x: V128, lowest: number, highest: number) {
-  const held = f.hold(f32x4.pseudoMin(f32x4.pseudoMax(x, f32x4.const(lowest)), f32x4.const(highest)));
+function reduced(f: FunctionBuilder, x: V128, lowest: number, highest: number) {
+  const held = f32x4.pseudoMin(f32x4.pseudoMax(x, f32x4.const(lowest)), f32x4.const(highest));
+  return parted(f, f.hold(held));
+}
+
+/** n = round(x / ln 2) and r = x − n · ln 2 */
+function parted(f: FunctionBuilder, held: Local<'v128'>) {
   const n = f.hold(f32x4.nearest(f32x4.mul(held, f32x4.const(Math.LOG2E))));
   const less = f32x4.sub(held, f32x4.mul(n, f32x4.const(ln2High)));
   const r = f.hold(f32x4.sub(less, f32x4.mul(n, f32x4.const(ln2Low))));
   return { n: f.hold(i32x4.truncateF32(n)), r };
 }
 
+/** e^r for |r| ≤ ln 2 / 2. */
+function exponential(r: Local<'v128'>): V128 {
+  const tail = f32x4.mul(polynomial(r, exponentialTail), f32x4.mul(r, r));
+  return f32x4.add(f32x4.add(tail, r), f32x4.const(1));
+}
+
 /** eˣ = 2ⁿ · e^r; 0 below −104, ∞ above 88.73. */
 export const exp: Body = (f, [x]) => {
   const { n, r } = reduced(f, x!, -104, 89);
-  const tail = f32x4.mul(polynomial(r, exponentialTail), f32x4.mul(r, r));
-  return scaled(f, f32x4.add(f32x4.add(tail, r), f32x4.const(1)), n);
+  return scaled(f, exponential(r), n);
 };
 
 /** eˣ − 1 = 2ⁿ · ((e^r − 1) + (1 − 2⁻ⁿ)): for n = 0 nothing is lost, and 2⁻ⁿ says nothing above n = 126. */
@@ -62,13 +83,14 @@ const erfTail: readonly number[] = [
   0.00115722907, -0.0148319053, 0.0887999013, 0.654239833, 1.11762142, 0.00261912495,
 ];
 
-/** x · P(x²) for |x| ≤ 1, else 1 − e^−Q(|x|), which is 1 from 4 on. */
-export const erf: Body = (f, [x], calls) => {
+/** x · P(x²) for |x| ≤ 1, else 1 − e^−Q(|x|), which is 1 from 4 on. The power is never small: 2ⁿ is a normal float. */
+export const erf: Body = (f, [x]) => {
   const square = f.hold(f32x4.mul(x!, x!));
   const small = f32x4.mul(x!, polynomial(square, erfCore));
   const size: Local<'v128'> = f.hold(f32x4.abs(x!));
   const held = f.hold(f32x4.pseudoMin(size, f32x4.const(4)));
-  const complement = calls.call('exp', 'f32', [f32x4.neg(polynomial(held, erfTail))]);
+  const { n, r } = parted(f, f.hold(f32x4.neg(polynomial(held, erfTail))));
+  const complement = f32x4.mul(exponential(r), powerOfTwo(n));
   const large = withSign(f32x4.sub(f32x4.const(1), complement), signOf(x!));
   return v128.select(small, large, f32x4.lessEqual(size, f32x4.const(1)));
 };

@@ -19,6 +19,7 @@ import { channelMapOf } from './channels.js';
 import { mergePads } from './pads.js';
 import { Passage } from './passage.js';
 import { raiseComposites } from './raise/raise.js';
+import { separateRows } from './rows.js';
 import { Sinker, type Values } from './sink.js';
 
 /**
@@ -93,6 +94,8 @@ function simplified(graph: Graph, dialect: Dialect): Graph {
 }
 
 const steps: readonly ((graph: Graph, dialect: Dialect, weights: Weights) => Graph)[] = [
+  simplified,
+  separateRows,
   simplified,
   raiseComposites,
   normalizeConstants,
