@@ -1,7 +1,7 @@
 // One network on one number of threads: its presets on every target of relc, then those that are compared with them.
 import { type Program, trace } from '../src/index.js';
 import { type CompileMeasured, measureCompiling } from './compiling.js';
-import { type Compiled, type Contestant, gradient, type Target, targets, tfjs } from './contestants.js';
+import { type Compiled, type Contestant, type Target, targets, tfjs } from './contestants.js';
 import { type EmittedMeasured, measureEmitted } from './emitted.js';
 import type { Network } from './line-up.js';
 import { interleaved, largestDifference, median, medianRatio, type Times, timed } from './measure.js';
@@ -29,7 +29,7 @@ export interface Measured {
   readonly multiple: number;
   /** Of its explanation to that of the first contestant in the same round. */
   readonly versus: number;
-  /** From the relevance of relc on tfjs, of max|R|. */
+  /** From the relevance of relc on tfjs, or of the first contestant where that did not run; of max|R|. */
   readonly difference: number;
 }
 
@@ -165,7 +165,8 @@ async function measurePreset(
   const { network, threads, say } = setting;
   say(`${network.key}, ${threads} threads, ${rules}`);
   const entries: PresetEntry[] = [];
-  for (const target of targets) {
+  const runs = network.onTfjs === 'every preset' ? targets : targets.filter(({ ownMemory }) => ownMemory);
+  for (const target of runs) {
     const name = `${target.name}, ${rules}`;
     const entry = await attempt(setting, name, results, () => enter(target, built, rules, threads));
     if (entry !== undefined) entries.push(entry);
@@ -192,8 +193,7 @@ async function measurePreset(
     });
     if (rules === network.compared && threads === 1 && entry === leader) {
       say(`${network.key}, ${rules} as files`);
-      const size = built.subject.input.size;
-      const files = await measureEmitted(entry.contestant.explainer, size);
+      const files = await measureEmitted(entry.contestant.explainer);
       results.memory.push({ network: network.key, rules, ...files });
     }
     entry.contestant.dispose();
@@ -228,7 +228,7 @@ async function compare(
   const makers: (() => Promise<Contestant>)[] = beside.map(
     (target) => () => target.compile({ subject, program, rules, threads }),
   );
-  const others = [...network.byHand(subject), gradient(subject)].map((other) => async () => other);
+  const others = network.others(subject).map((other) => async () => other);
   const entries: Ready<Contestant>[] = [];
   for (const make of [...makers, ...others]) {
     const contestant = await make();
@@ -268,15 +268,19 @@ export async function measureNetwork(setting: Setting, results: Results): Promis
     return { subject, ...traced };
   };
   let reference: Float32Array | undefined;
-  for (const rules of network.presets) {
+  // What needs no memory of tfjs goes on with the weights that are there
+  const groups = network.onTfjs === 'compared' ? [network.presets] : network.presets.map((rules) => [rules]);
+  for (const group of groups) {
     await afresh(setting, async (subject) => {
       const built = await build(subject);
-      if (setting.threads === 1) {
-        const measured = measureCompiling(built.program, rules);
-        results.compiling.push({ network: network.key, trace: built.trace, ...measured });
+      for (const rules of group) {
+        if (setting.threads === 1) {
+          const measured = measureCompiling(built.program, rules);
+          results.compiling.push({ network: network.key, trace: built.trace, ...measured });
+        }
+        const relevance = await measurePreset(setting, built, rules, results);
+        if (rules === network.compared) reference = relevance;
       }
-      const relevance = await measurePreset(setting, built, rules, results);
-      if (rules === network.compared) reference = relevance;
     });
   }
   await afresh(setting, async (subject) => {

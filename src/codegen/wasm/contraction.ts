@@ -1,17 +1,12 @@
-// Code for products of matrices: a panel of b is packed, and tiles of rows of a run over it.
-//
-// A tile keeps 2 rows × 16 columns of the result in eight registers. Every element is the sum of its products in the order
-// of k, whatever the tile and the thread: the bits do not depend on how the work is divided. a is read as it lies, b from
-// a packed panel [k][16], so that both inner loops read memory in order.
+// Code for products of matrices: panels of b are packed, and tiles of rows of a run over them.
 import type { Access, ContractionKernel } from '../kernels/kernel.js';
 import { panelWidth } from '../kernels/view.js';
 import type { FunctionBuilder } from './encoder/function.js';
-import { f32x4, type I32, i32, type Local, type V128, v128 } from './encoder/instructions.js';
+import { type I32, i32, type Local } from './encoder/instructions.js';
 import type { KernelCode, KernelContext } from './kernel-code.js';
-import { readLanes, writeLanes } from './lanes.js';
-import { addressed, advanced, bytesOf, type Loop, loopsOf, nest, type Pointer } from './nest.js';
+import { advanced, bytesOf, type Loop, loopsOf, nest, type Pointer } from './nest.js';
 import { packPanel } from './pack.js';
-import { vectorsOf } from './scalars.js';
+import { TileCode } from './tile.js';
 import { touch } from './touch.js';
 
 /** Rows that make a chunk of their own worth it, also where it packs panels again; and chunks worth having. */
@@ -27,8 +22,18 @@ const rowsOfBlock = 64;
 const product = (extents: readonly number[]) => extents.reduce((total, extent) => total * extent, 1);
 const extentsOf = (loops: readonly Loop[]) => loops.map(({ extent }) => extent);
 
-/** Rows of a tile by its vectors of columns: what 15 registers hold with all sums in flight. */
-const rowsOfTile: Readonly<Record<number, number>> = { 1: 6, 2: 4, 3: 2, 4: 2 };
+/**
+ * Panels that a row runs over before the next row does, and bytes of them that stay in the cache beside a core: what is made
+ * of their sums lies side by side, where from panel to panel it is a whole row of the result apart.
+ */
+const panelsTogether = [4, 2];
+const togetherBytes = 1 << 19;
+
+/** A loop as two, the inner one of `size` turns. */
+const parted = ({ extent, strides }: Loop, size: number): [Loop, Loop] => [
+  { extent: extent / size, strides: strides.map((stride) => stride * size) },
+  { extent: size, strides },
+];
 
 /** The last loop as two, the inner one short, where its extent has a divisor that suits. */
 function blockedRows(rows: readonly Loop[]): Loop[] {
@@ -36,28 +41,30 @@ function blockedRows(rows: readonly Loop[]): Loop[] {
   const divisors = Array.from({ length: rowsOfBlock / 2 }, (_, half) => rowsOfBlock - 2 * half);
   const size = divisors.find((divisor) => last.extent > divisor && last.extent % divisor === 0);
   if (size === undefined || size < rowsOfBlock / 4) return [...rows];
-  const outer = { extent: last.extent / size, strides: last.strides.map((stride) => stride * size) };
-  return [...rows.slice(0, -1), outer, { extent: size, strides: last.strides }];
+  return [...rows.slice(0, -1), ...parted(last, size)];
 }
+
+/** A loop of one turn, that moves nothing. */
+const still = (pointers: number): Loop => ({ extent: 1, strides: new Array<number>(pointers).fill(0) });
 
 /** Pointers of a kernel: a, then operands and stores, then the operands of b. */
 class ContractionCode {
   private readonly depth: number;
   private readonly shared: Loop[];
-  /** Loops over full panels. */
+  /** Loops over full panels, or over those that rows run over together. */
   private readonly panels: Loop[];
+  /** Full panels that rows run over together. */
+  private readonly together: Loop;
   /** Columns behind the last full panel. */
   private readonly tail: number;
   private readonly rows: Loop[];
-  private readonly terms: Loop[];
+  private readonly tiles: TileCode;
   private readonly splits: number;
   private readonly rowsOfSplit: number;
   /** Whether b lies in panels already, to be read as it is. */
   private readonly isReady: boolean;
   /** Whether rows run outside and panels inside: where sums are short, what is made of them is most of the work. */
   private readonly rowsOutside: boolean;
-  /** Strides of operands and stores along columns. */
-  private readonly alongColumns: readonly number[];
   private readonly outerCount: number;
 
   constructor(
@@ -74,7 +81,7 @@ class ContractionCode {
     const column = batch.length + m.length;
     this.outerCount = outer.length;
     this.depth = product(k);
-    this.alongColumns = outer.map(({ strides }) => strides[column] ?? 0);
+    const alongColumns = outer.map(({ strides }) => strides[column] ?? 0);
     const sourceColumns = b.operands.map(({ strides }) => strides[batch.length + k.length]!);
     this.isReady = this.liesInPanels(sourceColumns);
     this.tail = n % panelWidth;
@@ -83,22 +90,30 @@ class ContractionCode {
     this.shared = loops.filter((loop) => !isBlock(loop));
     const full = {
       extent: Math.floor(n / panelWidth),
-      strides: [0, ...this.alongColumns, ...sourceColumns].map((stride) => stride * panelWidth),
+      strides: [0, ...alongColumns, ...sourceColumns].map((stride) => stride * panelWidth),
     };
-    this.panels = [...loops.filter(isBlock), ...(full.extent > 0 ? [full] : [])];
+    const panels = [...loops.filter(isBlock), ...(full.extent > 0 ? [full] : [])];
     const collapsed = loopsOf(m, [a, ...outer, ...b.operands.map(() => none)], batch.length);
     const still = { extent: 1, strides: loops[0]?.strides.map(() => 0) ?? full.strides.map(() => 0) };
-    this.terms = loopsOf(k, [a], column);
-    const columns = product(extentsOf(this.panels)) * panelWidth + this.tail;
+    this.tiles = new TileCode(kernel, f, context, { terms: loopsOf(k, [a], column), alongColumns });
+    const columns = product(extentsOf(panels)) * panelWidth + this.tail;
     const isNear = bytesOf(this.depth * columns) <= nearBytes;
-    this.rowsOutside = this.panelCount > 1 && product(m) >= manyRows && isNear;
+    this.rowsOutside = columns > panelWidth && product(m) >= manyRows && isNear;
+    const together = this.rowsOutside ? 1 : this.countTogether(panels);
+    this.together = { extent: 1, strides: full.strides.map(() => 0) };
+    this.panels = panels;
+    if (together > 1) {
+      const [outside, inside] = parted(panels.at(-1)!, together);
+      this.panels = [...panels.slice(0, -1), outside];
+      this.together = inside;
+    }
     this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
     if (this.rows.length === 0) this.rows = [still];
     this.rowsOfSplit = this.rowsOfChunk(product(m));
     this.splits = Math.ceil(this.rows[0]!.extent / this.rowsOfSplit);
     context.needScratch(bytesOf(panelWidth));
     if (!this.isReady || this.tail > 0) {
-      const held = this.rowsOutside ? columns : Math.min(columns, panelWidth);
+      const held = this.rowsOutside ? columns : Math.min(columns, together * panelWidth);
       context.needScratch(bytesOf(this.depth * Math.ceil(held / 4) * 4));
     }
   }
@@ -109,6 +124,15 @@ class ContractionCode {
     if (b.value.kind !== 'operand' || columns[0] !== 1 || n !== panelWidth) return false;
     const terms = loopsOf(k, b.operands, batch.length);
     return terms.length === 0 || (terms.length === 1 && terms[0]!.strides[0] === panelWidth);
+  }
+
+  /** As many of the neighbouring panels as stay near, and leave chunks enough. */
+  private countTogether(panels: readonly Loop[]): number {
+    const chunks = product(extentsOf(this.shared)) * product(extentsOf(panels));
+    const bytes = bytesOf(this.depth * panelWidth);
+    const suits = (count: number) =>
+      panels.at(-1)!.extent % count === 0 && count * bytes <= togetherBytes && chunks >= count * wantedChunks;
+    return panels.length === 0 ? 1 : (panelsTogether.find(suits) ?? 1);
   }
 
   /** Chunks there would be if no rows were divided. */
@@ -165,20 +189,24 @@ class ContractionCode {
     return { base: this.f.hold(base), bytes: pointer.bytes };
   }
 
-  /** A chunk is one panel: it is packed, and rows run over it. */
+  /** A chunk is one panel or a few: they are packed, and rows run over them. */
   private panelsFirst(rest: Local<'i32'>, pointers: readonly Pointer[], split: I32): void {
     const { f } = this;
     const number = this.tail > 0 ? this.digit(rest, this.panelCount) : undefined;
-    const run = (at: readonly Pointer[], columns: number) => {
-      const panel = this.packed(at, columns, this.context.scratch);
-      this.splitRows([...at, panel], split, (rows, moved) => this.tiles(rows, moved, columns));
+    const sources = this.kernel.b.operands;
+    const run = (at: readonly Pointer[], columns: number, together: Loop) => {
+      const { first, step } = this.packed(at, columns, together);
+      const outer = together.strides.slice(0, 1 + this.outerCount);
+      const panels = { extent: together.extent, strides: [...outer, ...sources.map(() => 0), step] };
+      this.splitRows([...at, first], split, (rows, moved) => this.tiles.run(rows, panels, moved, columns));
     };
     const full = () => {
       const own = number === undefined ? rest : f.hold(number);
       const within = this.indexed(pointers, this.panels, own);
-      run(this.indexed(within, this.shared, number === undefined ? own : rest), panelWidth);
+      run(this.indexed(within, this.shared, number === undefined ? own : rest), panelWidth, this.together);
     };
-    const last = () => run(this.indexed(this.afterPanels(pointers), this.shared, rest), this.tail);
+    const last = () =>
+      run(this.indexed(this.afterPanels(pointers), this.shared, rest), this.tail, still(pointers.length));
     if (number === undefined) full();
     else if (this.panels.length === 0) last();
     else f.when(i32.lessThan(number, i32.const(this.panelCount - 1)), full, last);
@@ -211,11 +239,12 @@ class ContractionCode {
         if (panels.length > 0) {
           nest(f, panels, at, (current) => {
             const panel = this.isReady ? current[1 + this.outerCount]! : current.at(-1)!;
-            this.tiles(block, [...current.slice(0, -1), panel], panelWidth);
+            this.tiles.run(block, still(current.length), [...current.slice(0, -1), panel], panelWidth);
           });
         }
         if (this.tail > 0) {
-          this.tiles(block, [...this.afterPanels(at.slice(0, -1)), tailScratch], this.tail);
+          const behindPanels = [...this.afterPanels(at.slice(0, -1)), tailScratch];
+          this.tiles.run(block, still(at.length), behindPanels, this.tail);
         }
       });
     });
@@ -228,16 +257,26 @@ class ContractionCode {
     return pointers.map((pointer, index) => advanced(pointer, full.extent * full.strides[index]!));
   }
 
-  /** Packs a panel unless it lies packed; says where it lies. */
-  private packed(pointers: readonly Pointer[], columns: number, scratch: I32): Pointer {
+  /** Packs panels unless they lie packed; says where the first one is, and how many elements on the next. */
+  private packed(
+    pointers: readonly Pointer[],
+    columns: number,
+    { extent, strides }: Loop,
+  ): { readonly first: Pointer; readonly step: number } {
+    const { f } = this;
+    const { scratch } = this.context;
+    const words = this.depth * panelWidth;
+    const number = 1 + this.outerCount;
     if (this.isReady) {
-      const panel = pointers[1 + this.outerCount]!;
-      touch(this.f, panel, this.depth * panelWidth, scratch);
-      return panel;
+      const [first, step] = [pointers[number]!, strides[number]!];
+      nest(f, [{ extent, strides: [step] }], [first], ([panel]) => touch(f, panel!, words, scratch));
+      return { first, step };
     }
-    const target = { base: scratch, bytes: 0 };
-    this.pack(pointers, columns, target);
-    return target;
+    const first: Pointer = { base: scratch, bytes: 0 };
+    const step = extent === 1 ? 0 : words;
+    const moving = { extent, strides: [...strides, step] };
+    nest(f, [moving], [...pointers, first], (at) => this.pack(at.slice(0, -1), columns, at.at(-1)!));
+    return { first, step };
   }
 
   private pack(pointers: readonly Pointer[], columns: number, target: Pointer): void {
@@ -283,88 +322,6 @@ class ContractionCode {
           () => part(this.rowsOfSplit),
           () => part(last),
         );
-      }
-    });
-  }
-
-  /** Tiles over rows; the last pointer is at the panel. */
-  private tiles(rows: readonly Loop[], pointers: readonly Pointer[], columns: number): void {
-    const { f } = this;
-    const innermost = rows.at(-1)!;
-    const vectors = Math.ceil(columns / 4);
-    const height = Math.min(rowsOfTile[vectors]!, innermost.extent);
-    const whole = Math.floor(innermost.extent / height);
-    const rest = innermost.extent - whole * height;
-    nest(f, rows.slice(0, -1), pointers, (outer) => {
-      const strides = innermost.strides.map((stride) => stride * height);
-      nest(f, [{ extent: whole, strides }], outer, (tile) => this.tile(tile, innermost, height, columns));
-      if (rest === 0) return;
-      const after = outer.map((pointer, index) => advanced(pointer, whole * strides[index]!));
-      this.tile(after, innermost, rest, columns);
-    });
-  }
-
-  /** The products of one tile, and what is made of them. */
-  private tile(pointers: readonly Pointer[], rows: Loop, height: number, columns: number): void {
-    const { f } = this;
-    const vectors = Math.ceil(columns / 4);
-    f.scoped(() => {
-      const sums = Array.from({ length: height * vectors }, () => f.hold(f.constant(f32x4.const(0))));
-      const [base, bytes] = addressed(pointers.at(-1)!);
-      const panel = f.hold(bytes === 0 ? base : i32.add(base, i32.const(bytes)));
-      const [a] = pointers;
-      nest(f, this.terms, [a!], ([at]) => {
-        const left = Array.from({ length: height }, (_, row) => {
-          const [base, offset] = addressed(advanced(at!, row * rows.strides[0]!));
-          return f.hold(v128.loadSplat(base, offset));
-        });
-        const right = f.local('v128');
-        for (let vector = 0; vector < vectors; vector++) {
-          f.set(right, v128.load(panel, 16 * vector));
-          for (let row = 0; row < height; row++) {
-            const sum = sums[row * vectors + vector]!;
-            f.set(sum, this.multiplyAdd(left[row]!, right, sum));
-          }
-        }
-        f.increase(panel, 16 * vectors);
-      });
-      for (let row = 0; row < height; row++) {
-        for (let vector = 0; vector < vectors; vector++) {
-          const count = Math.min(4, columns - 4 * vector);
-          this.finish(pointers, rows, { row, vector, count }, sums[row * vectors + vector]!);
-        }
-      }
-    });
-  }
-
-  private multiplyAdd(a: V128, b: V128, sum: V128): V128 {
-    if (this.context.fusesMultiplyAdd) return f32x4.relaxedMultiplyAdd(a, b, sum);
-    return f32x4.add(sum, f32x4.mul(a, b));
-  }
-
-  private finish(
-    pointers: readonly Pointer[],
-    rows: Loop,
-    { row, vector, count }: { row: number; vector: number; count: number },
-    result: V128,
-  ): void {
-    const { f, kernel } = this;
-    const at = (index: number) =>
-      advanced(pointers[1 + index]!, row * rows.strides[1 + index]! + 4 * vector * this.alongColumns[index]!);
-    f.scoped(() => {
-      const read = (index: number): V128 =>
-        kernel.operands[index] === 'result'
-          ? result
-          : readLanes(f, at(index), this.alongColumns[index]!, count);
-      const values = vectorsOf(
-        f,
-        kernel.stores.map(({ value }) => value),
-        read,
-        this.context.math,
-      );
-      for (const [store, value] of values.entries()) {
-        const index = kernel.operands.length + store;
-        writeLanes(f, at(index), this.alongColumns[index]!, count, value);
       }
     });
   }
