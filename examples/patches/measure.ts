@@ -18,8 +18,10 @@ export const methods = [
   'attention-rollout',
   'gradient-attention',
   'attention-grad-cam',
+  'attnlrp',
+  'cp-lrp',
   'gradient-times-input',
-];
+] as const;
 
 /** Pictures that the network was not trained on. */
 export function heldOutPictures(count: number): Picture[] {

@@ -77,7 +77,7 @@ async function train(weights: Weights): Promise<void> {
 }
 
 async function saveSettings(): Promise<void> {
-  const settings = { size: [sizes.side, sizes.side], scale, labels, rules: 'gradient-times-input' };
+  const settings = { size: [sizes.side, sizes.side], scale, labels, rules: 'transformer-attribution' };
   await writeFile(new URL('relc.json', folder), `${JSON.stringify(settings, null, 2)}\n`);
 }
 

@@ -2,19 +2,19 @@
 
 /** What is judged. */
 export const things: readonly string[] =
-  'soup bread coffee cake dinner wine service room view bed shower breakfast music film book story song concert phone camera screen battery engine seat car bike coat lamp knife garden map game tent boat radio clock'.split(
+  'soup bread coffee cake dinner wine room view bed music film book story song concert phone camera engine seat car bike coat lamp garden game boat'.split(
     ' ',
   );
 
 /** Judgements by label: of a thing that is neither praised nor blamed only a fact is told. */
 export const judgements: readonly (readonly string[])[] = [
-  'bad awful terrible poor horrible lousy ugly broken dull boring dirty weak un|pleasant un|reliable un|comfort|able un|bear|able use|less taste|less joy|less grace|less hope|less dread|ful pain|ful disappoint|ing annoy|ing'.split(
+  'bad awful terrible poor ugly boring dirty un|pleasant un|reliable un|comfort|able use|less taste|less joy|less dread|ful pain|ful annoy|ing'.split(
     ' ',
   ),
-  'red blue green wooden round small large old new local usual modern simple ordinary average square striped foreign plain narrow'.split(
+  'red blue green wooden round small large old new local usual modern simple ordinary square foreign'.split(
     ' ',
   ),
-  'good great lovely wonderful excellent perfect superb brilliant splendid fantastic charming pretty pleasant reliable comfort|able enjoy|able use|ful taste|ful joy|ful grace|ful help|ful delight|ful flaw|less impress|ive pleas|ing'.split(
+  'good great lovely wonderful excellent perfect superb fantastic pleasant reliable comfort|able use|ful taste|ful joy|ful delight|ful pleas|ing'.split(
     ' ',
   ),
 ];
@@ -36,13 +36,8 @@ export const places = phrases(
   'in the village|of the hotel|near the station|from the market|by the river|at the corner|of my sister|under the roof|behind the church',
 );
 
-/** Say, before or behind all else, which of two things is asked about: `_` stands for the thing. */
-export const questions = phrases(
-  'about the _ :|tell me of the _ :|you asked about the _ :|now judge the _ :|a word on the _ :',
-);
-export const conclusions = phrases(
-  ', so how was the _ ?|, and only the _ matters .|, yet I value the _ .|, so please rate the _ .|, but we chose the _ .',
-);
+/** Of two judgements the one is meant that has such a word. */
+export const emphases = ['clearly', 'surely', 'definitely', 'certainly', 'plainly'];
 
 /** These decide nothing. */
 export const openings = phrases(

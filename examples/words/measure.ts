@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Tokenizer } from '@huggingface/tokenizers';
-import { compile, type Explanation, type Values } from '../../src/index.js';
+import { compile, type Explanation, type Model } from '../../src/index.js';
 import { length } from './network.js';
 import { tokenize, wordsOfTokens } from './tokens.js';
 import type { Sentence } from './write.js';
@@ -10,7 +10,25 @@ import type { Sentence } from './write.js';
 export const modelFile = fileURLToPath(new URL('model/model.json', import.meta.url));
 
 /** The rules that are measured. */
-export const methods = ['gradient-times-input'] as const;
+export const methods = [
+  'gradient-times-input',
+  'attnlrp',
+  'cp-lrp',
+  'chefer',
+  'full',
+  'transformer-attribution',
+  'rollout',
+  'last-layer',
+  'last-layer-ablation',
+  'last-layer-attn',
+  'second-layer',
+  'second-layer-ablation',
+  'gradient-attention',
+  'attention-rollout',
+  'attention-grad-cam',
+] as const;
+
+export type Method = (typeof methods)[number];
 
 /** What one method says of sentences. */
 export interface Measurement {
@@ -19,19 +37,19 @@ export interface Measurement {
   readonly share: number;
 }
 
-/** Explains for each sentence the class that the network names. */
+/** Explains for each sentence the class that the network names; `network` is traced, or the model's file. */
 export async function measure(
-  rules: string,
+  network: Model,
+  rules: Method,
   tokenizer: Tokenizer,
   sentences: readonly Sentence[],
 ): Promise<Measurement> {
-  const explainer = await compile(modelFile, { rules, relevanceOf: ['token'] });
+  const explainer = await compile(network, { rules });
   try {
     const texts = sentences.map(({ text }) => text);
     const explanation = await explainer.explain({ ...tokenize(tokenizer, texts) });
-    const relevance = tokenSums(explanation.relevance);
     const shares = sentences.map((sentence, row) => {
-      const ofSentence = relevance.subarray(row * length, (row + 1) * length);
+      const ofSentence = explanation.relevance.data.subarray(row * length, (row + 1) * length);
       return shareOnDeciding(ofSentence, wordsOfTokens(tokenizer, sentence), sentence);
     });
     return { explanation, share: mean(shares) };
@@ -57,14 +75,6 @@ function shareOnDeciding(relevance: Float32Array, words: readonly number[], { de
     if (deciding.includes(word)) inside += positive;
   });
   return total === 0 ? 0 : inside / total;
-}
-
-/** Relevance of embeddings [tokens, width], summed for each token. */
-function tokenSums({ data, shape }: Values): Float32Array {
-  const [tokens, width] = shape as readonly [number, number];
-  return Float32Array.from({ length: tokens }, (_, token) =>
-    data.subarray(token * width, (token + 1) * width).reduce((sum, value) => sum + value, 0),
-  );
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -6,13 +6,14 @@ import * as tf from '@tensorflow/tfjs';
 export const length = 32;
 
 const width = 48;
-const heads = 3;
+const heads = 2;
 const headWidth = width / heads;
 const hiddenWidth = 96;
-const blocks = 3;
+const blocks = 2;
 
-/** The standard deviation of the embeddings' first values. */
-const embeddingSpread = 0.3;
+/** The standard deviations of the embeddings' first values. */
+const tokenSpread = 0.15;
+const placeSpread = 0.3;
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -38,19 +39,7 @@ class Initializers {
   dense(inputs: number, gain = 1) {
     return this.normal(gain / Math.sqrt(inputs));
   }
-
-  /**
-   * For the queries and the keys of a head; the scale 1 / sqrt(headWidth) of its scores lies in the queries' weights. If both
-   * start alike, scores are x W Wᵀ y, and tokens attend to their like and to what is near them.
-   */
-  queriesAndKeys(alike: boolean): readonly [queries: Initializer, keys: Initializer] {
-    const queries = this.dense(width, 1 / Math.sqrt(headWidth));
-    if (alike) this.count--;
-    return [queries, this.dense(width)];
-  }
 }
-
-type Initializer = ReturnType<typeof tf.initializers.randomNormal>;
 
 /**
  * Two inputs as BERT has them: `input_ids` [N, length] and `attention_mask` [N, length], 1 for a token and 0 for padding. The
@@ -64,12 +53,7 @@ export function buildNetwork(vocabulary: number, classes: number, seed: number):
   const penalty = paddingPenalty(mask);
   for (let block = 1; block <= blocks; block++) {
     const prefix = `block${block}`;
-    const attended = attention(
-      `${prefix}/attention`,
-      normalized(`${prefix}/norm1`, state),
-      penalty,
-      initializers,
-    );
+    const attended = attention(block, normalized(`${prefix}/norm1`, state), penalty, initializers);
     state = sum(`${prefix}/sum1`, [state, attended]);
     const fed = feedForward(prefix, normalized(`${prefix}/norm2`, state), initializers);
     state = sum(`${prefix}/sum2`, [state, fed]);
@@ -90,17 +74,14 @@ export function buildNetwork(vocabulary: number, classes: number, seed: number):
  * mean stays 0, whose variance and scale stay 1: one feature for each number of the table.
  */
 function embedded(ids: Symbolic, vocabulary: number, initializers: Initializers): Symbolic {
-  const embeddingsInitializer = initializers.normal(embeddingSpread);
+  const embeddingsInitializer = initializers.normal(tokenSpread);
   const token = tf.layers.embedding({
     name: 'token',
     inputDim: vocabulary,
     outputDim: width,
     embeddingsInitializer,
   });
-  const place = tf.layers.batchNormalization({
-    name: 'place',
-    epsilon: 1e-7,
-  });
+  const place = tf.layers.batchNormalization({ name: 'place', epsilon: 1e-7 });
   const row = through(tf.layers.reshape({ name: 'row', targetShape: [length * width] }), through(token, ids));
   const placed = through(place, row);
   const [scale, , mean, variance] = place.getWeights();
@@ -108,14 +89,39 @@ function embedded(ids: Symbolic, vocabulary: number, initializers: Initializers)
   return through(tf.layers.reshape({ name: 'rows', targetShape: [length, width] }), placed);
 }
 
+/** Of the wave that channels 2c and 2c + 1 hold as sine and cosine, in radians a place. */
+const frequency = (channel: number) => 100 ** (-Math.floor(channel / 2) / (width / 2));
+
 /** Waves of many lengths over the places, with which the table of places starts: near places have similar rows. */
 function sinusoids(): tf.Tensor1D {
   const values = Array.from({ length: length * width }, (_, index) => {
     const [place, channel] = [Math.floor(index / width), index % width];
-    const angle = place / 100 ** (Math.floor(channel / 2) / (width / 2));
-    return embeddingSpread * Math.SQRT2 * (channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
+    const angle = place * frequency(channel);
+    return placeSpread * Math.SQRT2 * (channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle));
   });
   return tf.tensor1d(values);
+}
+
+/**
+ * First weights of queries and keys that score a key by how near it lies to `offset` places before the query: keys take the
+ * waves as they are, queries turn them back, sin w(p - d) = cos wd sin wp - sin wd cos wp and the cosine alike, and the product
+ * of both is the sum of cos w(p - d - k) over the waves.
+ */
+function lookingBack(offset: number): readonly [queries: tf.Tensor2D, keys: tf.Tensor2D] {
+  const sharpness = 0.35;
+  const turned = (from: number, to: number) => {
+    const angle = frequency(to) * offset;
+    if (from === to) return Math.cos(angle);
+    if (frequency(from) !== frequency(to)) return 0;
+    return to % 2 === 0 ? -Math.sin(angle) : Math.sin(angle);
+  };
+  const table = (value: (from: number, to: number) => number) =>
+    tf.tensor2d(
+      Array.from({ length: width }, (_, from) =>
+        Array.from({ length: headWidth }, (_, to) => value(from, to)),
+      ),
+    );
+  return [table((from, to) => sharpness * turned(from, to)), table((from, to) => (from === to ? 1 : 0))];
 }
 
 /**
@@ -129,22 +135,34 @@ function paddingPenalty(mask: Symbolic): Symbolic {
   return through(tf.layers.reshape({ name: 'keys', targetShape: [1, length] }), penalty);
 }
 
-/** Attention of several heads. */
-function attention(name: string, state: Symbolic, penalty: Symbolic, initializers: Initializers): Symbolic {
-  const dense = (part: string, units: number, kernelInitializer: Initializer) =>
-    tf.layers.dense({ name: `${name}/${part}`, units, kernelInitializer });
+/**
+ * Attention of several heads; the scale 1 / sqrt(headWidth) of the scores lies in the queries' first weights. The first head of
+ * the first block starts by looking at the tokens right before, where negators stand.
+ */
+function attention(block: number, state: Symbolic, penalty: Symbolic, initializers: Initializers): Symbolic {
+  const name = `block${block}/attention`;
+  const projection = (part: string, gain = 1) => {
+    const kernelInitializer = initializers.dense(width, gain);
+    return tf.layers.dense({ name: `${name}/${part}`, units: headWidth, useBias: false, kernelInitializer });
+  };
   const results = Array.from({ length: heads }, (_, head) => {
-    const [queries, keys] = initializers.queriesAndKeys(head === 0);
-    const query = through(dense(`query${head}`, headWidth, queries), state);
-    const key = through(dense(`key${head}`, headWidth, keys), state);
-    const value = through(dense(`value${head}`, headWidth, initializers.dense(width)), state);
+    const queries = projection(`query${head}`, 1 / Math.sqrt(headWidth));
+    const keys = projection(`key${head}`);
+    const [query, key] = [through(queries, state), through(keys, state)];
+    if (block === 1 && head === 0) {
+      const [ofQueries, ofKeys] = lookingBack(2);
+      queries.setWeights([ofQueries]);
+      keys.setWeights([ofKeys]);
+    }
+    const value = through(projection(`value${head}`), state);
     const scores = through(tf.layers.dot({ name: `${name}/scores${head}`, axes: [2, 2] }), [query, key]);
     const masked = sum(`${name}/masked${head}`, [scores, penalty]);
     const weights = through(tf.layers.softmax({ name: `${name}/softmax${head}`, axis: -1 }), masked);
     return through(tf.layers.dot({ name: `${name}/mixed${head}`, axes: [2, 1] }), [weights, value]);
   });
   const joined = through(tf.layers.concatenate({ name: `${name}/heads`, axis: -1 }), results);
-  return through(dense('out', width, initializers.dense(width, 0.5)), joined);
+  const kernelInitializer = initializers.dense(width, 0.5);
+  return through(tf.layers.dense({ name: `${name}/out`, units: width, kernelInitializer }), joined);
 }
 
 function feedForward(prefix: string, state: Symbolic, initializers: Initializers): Symbolic {

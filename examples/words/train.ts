@@ -15,7 +15,7 @@ import { tokenizerFile, tokenizerSettings } from './vocabulary.js';
 import { registerEmbeddingGradient, registerProducts, registerTiling } from './wasm-gradients.js';
 import { labels, type Sentence } from './write.js';
 
-const epochs = 24;
+const epochs = 16;
 const stepsPerEpoch = 128;
 const batchSize = 32;
 const peakRate = 0.002;
@@ -129,7 +129,7 @@ async function main(): Promise<void> {
   await mkdir(modelFolder, { recursive: true });
   await writeJson('tokenizer.json', vocabulary);
   await writeJson('tokenizer_config.json', settings);
-  await writeJson('relc.json', { labels, rules: 'gradient-times-input' });
+  await writeJson('relc.json', { labels, rules: 'attnlrp' });
   await train(model);
   console.log(`accuracy on ${testSize} more sentences: ${measureAccuracy(model, testSeed, testSize)}`);
   await saveExample(model);

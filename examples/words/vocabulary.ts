@@ -1,9 +1,9 @@
 // The tokenizer's files in the format of Hugging Face: WordPiece over the words of the lexicon, as BERT has it.
 
 import {
-  conclusions,
   copulas,
   degrees,
+  emphases,
   endings,
   finders,
   joints,
@@ -12,7 +12,6 @@ import {
   negators,
   openings,
   places,
-  questions,
   speakers,
   things,
 } from './lexicon.js';
@@ -20,13 +19,13 @@ import {
 /** Their places are their ids. */
 const specials = ['[PAD]', '[UNK]', '[CLS]', '[SEP]'];
 
-const marks = ['.', ',', ':', '?'];
+const marks = ['.', ',', ':', '!', '?'];
 
 /** Every token but the special ones: words whole, and the pieces of words that a bar parts. */
 function ordinaryTokens(): string[] {
-  const phrases = [openings, speakers, endings, places, questions, conclusions, finders].flat();
-  const words = [things, negators, copulas, degrees, joints, judgements.flat(), phrases].flat(2);
-  const plain = ['the', 'a', ...words.flatMap((phrase) => phrase.split(' '))]
+  const phrases = [openings, speakers, endings, places, finders].flat();
+  const words = [things, negators, copulas, degrees, emphases, joints, judgements.flat(), phrases].flat(2);
+  const plain = ['the', 'a', 'an', ...words.flatMap((phrase) => phrase.split(' '))]
     .filter((word) => /^[\p{L}|]+$/u.test(word) && !names.includes(word))
     .map((word) => word.toLowerCase());
   const pieces = plain.flatMap((word) =>

@@ -2,9 +2,9 @@
 
 import { createRandom, type Random } from '../shapes/random.js';
 import {
-  conclusions,
   copulas,
   degrees,
+  emphases,
   endings,
   finders,
   joints,
@@ -13,21 +13,19 @@ import {
   negators,
   openings,
   places,
-  questions,
   speakers,
   things,
 } from './lexicon.js';
 
 export const labels = ['blame', 'neutral', 'praise'];
 
-/** No sentence has more, marks not counted. */
+/** Words of the shortest and the longest sentence, the mark at the end not counted. */
+export const fewestWords = 6;
 export const mostWords = 24;
-
-const marks = /^[.,:?]$/;
 
 export interface Sentence {
   readonly text: string;
-  /** Words and marks in order: `text` is these with spaces, its first letter large. */
+  /** Words in order and the mark at the end: `text` is these with spaces, its first letter large. */
   readonly words: readonly string[];
   /** Places in `words` of those that decide the label: another word in the place of one could change it. */
   readonly deciding: readonly number[];
@@ -39,17 +37,17 @@ export interface Sentence {
 type Part = readonly (readonly [word: string, decides: boolean])[];
 
 /**
- * The same seed always gives the same sentence. It judges one thing, or two in different ways and says which of them is
- * asked about. A `clutter` below 1 gives calmer sentences, down to one judgement with nothing around it at 0: a network
- * learns sooner if it reads such sentences first.
+ * The same seed always gives the same sentence. It judges one thing, or two in different ways and says which judgement is
+ * meant. A `clutter` below 1 gives calmer sentences, down to judgements with little around them at 0: a network learns
+ * sooner if it reads such sentences first.
  */
 export function writeSentence(seed: number, clutter = 1): Sentence {
   const random = createRandom(seed);
   const label = random.whole(0, labels.length - 1);
-  const part = random.chance(0.65 * clutter)
+  const core = random.chance(0.65)
     ? writeComparison(random, label, clutter)
     : writeJudgement(random, label, clutter);
-  return finish(part, label);
+  return finish(surrounded(random, core, clutter), label);
 }
 
 function pick<T>(random: Random, list: readonly T[]): T {
@@ -62,72 +60,64 @@ const lasting = (text: string): Part => text.split(' ').map((word) => [word, fal
 const sometimes = (random: Random, probability: number, list: readonly string[]): Part =>
   random.chance(probability) ? lasting(pick(random, list)) : [];
 
-/** A thing, its judgement and what of it decides; `asked` if the label is that of this thing among two. */
-function writeClaim(
-  random: Random,
-  thing: string,
-  label: number,
-  clutter: number,
-  role: 'alone' | 'asked' | 'other',
-): Part {
-  const decides = role !== 'other';
-  const neutral = label === 1;
-  const negated = random.chance(0.4);
+/** What is said of one thing. */
+interface Claim {
+  readonly label: number;
+  /** Whether that is the label of the sentence. */
+  readonly decides: boolean;
+  readonly emphasis: Part;
+}
+
+function writeClaim(random: Random, { label, decides, emphasis }: Claim, clutter: number): Part {
+  const thing = pick(random, things);
+  const negated = label !== 1 && random.chance(0.4);
   const told = negated ? 2 - label : label;
   const adjective = pick(random, judgements[told]!).replaceAll('|', '');
-  const subject = [thing, role === 'asked'] as const;
-  const degree = sometimes(random, 0.2 + 0.3 * clutter, negated ? negatedDegrees : degrees);
+  const degreed = emphasis.length === 0 && random.chance(0.2 + 0.3 * clutter);
+  const degree = degreed ? lasting(pick(random, negated ? negatedDegrees : degrees)) : [];
+  const negator: Part = negated ? [[pick(random, negators), decides]] : [];
+  const judgement: Part = [...emphasis, ...negator, ...degree, [adjective, decides]];
   if (!negated && random.chance(0.3 * clutter)) {
-    const found = [...lasting(pick(random, finders)), ['a', false] as const, ...degree];
-    return [...found, [adjective, decides], subject];
+    const article = /^(?!us)[aeiou]/.test(judgement[0]![0]) ? 'an' : 'a';
+    return [...lasting(`${pick(random, finders)} ${article}`), ...judgement, [thing, false]];
   }
-  const place = sometimes(random, 0.25 * clutter, places);
-  const copula = lasting(pick(random, copulas));
-  const negator: Part = negated ? [[pick(random, negators), decides && !neutral]] : [];
-  const predicate: Part = [...copula, ...negator, ...degree, [adjective, decides]];
-  return [['the', false], subject, ...place, ...predicate];
+  const place = sometimes(random, 0.2 * clutter, places);
+  return [...lasting(`the ${thing}`), ...place, [pick(random, copulas), false], ...judgement];
 }
 
-/** One thing and its judgement: nothing else in the sentence is judged. */
+/** One judgement; an emphasis decides nothing. */
 function writeJudgement(random: Random, label: number, clutter: number): Part {
-  const claim = writeClaim(random, pick(random, things), label, clutter, 'alone');
-  const opening = sometimes(random, 0.2 + 0.6 * clutter, openings);
-  const speaker = sometimes(random, 0.6 * clutter, speakers);
-  const ending = sometimes(random, opening.length > 0 ? 0.5 : 1, endings);
-  return [...opening, ...speaker, ...claim, ...ending, ['.', false]];
+  const emphasis = sometimes(random, 0.3 * clutter, emphases);
+  return writeClaim(random, { label, decides: true, emphasis }, clutter);
 }
 
-/** Two things that are judged in different ways, and which of them is asked about. */
+/** Two different judgements: the one that is meant has an emphasis. */
 function writeComparison(random: Random, label: number, clutter: number): Part {
-  const asked = pick(random, things);
-  const other = pick(
-    random,
-    things.filter((thing) => thing !== asked),
-  );
+  const meant: Claim = { label, decides: true, emphasis: [[pick(random, emphases), true]] };
   const otherLabel = (label + random.whole(1, labels.length - 1)) % labels.length;
-  const claims = [
-    writeClaim(random, asked, label, clutter / 2, 'asked'),
-    writeClaim(random, other, otherLabel, clutter / 2, 'other'),
-  ];
-  const [first, second] = random.chance(0.5) ? claims : claims.toReversed();
-  const body: Part = [...first!, [pick(random, joints), false], ...second!];
-  const opening = sometimes(random, 0.5 * clutter, openings);
-  const whole = random.chance(0.5)
-    ? [...cue(pick(random, questions), asked), ...body, ['.', false] as const]
-    : [...body, ...cue(pick(random, conclusions), asked)];
-  return countWords(opening) + countWords(whole) > mostWords ? whole : [...opening, ...whole];
+  const other: Claim = { label: otherLabel, decides: false, emphasis: [] };
+  const [first, second] = random.chance(0.5) ? [meant, other] : [other, meant];
+  const joint: Part = [[pick(random, joints), false]];
+  return [...writeClaim(random, first, clutter), ...joint, ...writeClaim(random, second, clutter)];
 }
 
-const countWords = (part: Part) => part.filter(([word]) => !marks.test(word)).length;
-
-const cue = (text: string, thing: string): Part =>
-  text.split(' ').map((word) => (word === '_' ? [thing, true] : [word, false]));
+/** With an opening, a speaker and an ending, as far as there is room. */
+function surrounded(random: Random, core: Part, clutter: number): Part {
+  const opening = sometimes(random, 0.2 + 0.5 * clutter, openings);
+  const speaker = sometimes(random, 0.5 * clutter, speakers);
+  const ending = sometimes(random, core.length + opening.length < fewestWords ? 1 : 0.5, endings);
+  let part = core;
+  if (part.length + ending.length <= mostWords) part = [...part, ...ending];
+  if (part.length + speaker.length <= mostWords) part = [...speaker, ...part];
+  if (part.length + opening.length <= mostWords) part = [...opening, ...part];
+  return [...part, ['.', false]];
+}
 
 function finish(part: Part, label: number): Sentence {
   const words = part.map(([word]) => word);
-  const spaced = words.join(' ').replace(/ (?=[.,:?])/g, '');
+  const text = words.join(' ').replace(' .', '.');
   return {
-    text: spaced[0]!.toUpperCase() + spaced.slice(1),
+    text: text[0]!.toUpperCase() + text.slice(1),
     words,
     deciding: part.flatMap(([, decides], place) => (decides ? [place] : [])),
     label,

@@ -67,13 +67,22 @@ function sizeOfPicture(input: Node | undefined): Pick<Manifest, 'size'> {
 
 const hashOf = (weights: Uint8Array) => createHash('sha256').update(weights).digest('hex');
 
+/** What an attention method was told, and what its tokens are, unless the model's manifest says that. */
+function tokensOf({ request, tokens }: Explainer, told: Manifest | undefined): Partial<Manifest> {
+  if (request.preset.attention === undefined) return {};
+  return stated({ attention: request.attention, tokens: told?.tokens ?? tokens });
+}
+
 function manifestOf(explainer: Explainer, model: string, told: Manifest | undefined): Manifest {
+  const { attention: _, ...others } = told ?? {};
+  const { range, position } = explainer.request;
   return {
     ...sizeOfPicture(explainer.inputs[0]),
-    ...told,
+    ...others,
     rules: explainer.rules,
     seed: explainer.seed,
-    ...stated({ range: explainer.request.range }),
+    ...stated({ range, position }),
+    ...tokensOf(explainer, told),
     inputs: Object.fromEntries(explainer.inputs.map((node) => [node.name, node.type.shape])),
     model,
     tool: toolVersion(),

@@ -4,6 +4,7 @@ import { forward } from '../ir/forward.js';
 import type { Graph, Name } from '../ir/graph.js';
 import { canonicalize } from '../ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../ir/passes/common-subexpressions.js';
+import { crop } from '../ir/passes/crop/crop.js';
 import { deadCode } from '../ir/passes/dead-code.js';
 import { decompose } from '../ir/passes/decompose.js';
 import { foldConstants } from '../ir/passes/fold-constants.js';
@@ -47,6 +48,7 @@ export const stageNames = [
   'one-hot',
   'join-slices',
   'common-subexpressions',
+  'crop',
   'fold-constants',
   'dead-code',
 ] as const;
@@ -63,6 +65,7 @@ const afterRelevance = (rules: RuleTable): readonly Pass[] => [
   oneHot,
   joinSlices,
   commonSubexpressions,
+  crop,
   foldConstants,
   deadCode,
 ];

@@ -71,6 +71,16 @@ function placesAlong(patches: number, pixels: number, mode: UpsampleMode): Place
 
 const mix = (a: number, b: number, share: number) => a + share * (b - a);
 
+/** The rows of patches at the width of the picture. */
+function linesOf(values: readonly number[], rows: number, across: readonly Place[]): Float64Array[] {
+  const columns = values.length / rows;
+  return Array.from({ length: rows }, (_, row) =>
+    Float64Array.from(across, ({ low, high, share }) =>
+      mix(values[row * columns + low]!, values[row * columns + high]!, share),
+    ),
+  );
+}
+
 /** @throws RelcError RELC4007 */
 function expectMode(mode: UpsampleMode): UpsampleMode {
   if (upsampleModes.includes(mode)) return mode;
@@ -106,13 +116,12 @@ export function tokenHeatmap(
   const samples = relevance.shape[0]!;
   const data = new Float32Array(samples * height * width);
   for (let sample = 0; sample < samples; sample++) {
-    const at = (row: number, column: number) =>
-      relevance.data[sample * tokens.count + patches[row * columns + column]!]!;
-    for (const [y, row] of down.entries()) {
-      for (const [x, column] of across.entries()) {
-        const along = (line: number) => mix(at(line, column.low), at(line, column.high), column.share);
-        data[(sample * height + y) * width + x] = mix(along(row.low), along(row.high), row.share);
-      }
+    const values = patches.map((patch) => relevance.data[sample * tokens.count + patch]!);
+    const lines = linesOf(values, rows, across);
+    for (const [y, { low, high, share }] of down.entries()) {
+      const [above, below] = [lines[low]!, lines[high]!];
+      const start = (sample * height + y) * width;
+      for (let x = 0; x < width; x++) data[start + x] = mix(above[x]!, below[x]!, share);
     }
   }
   return { data, shape: [samples, height, width, 1] };

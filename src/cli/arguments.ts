@@ -13,7 +13,7 @@ export interface Option {
 
 export interface Command {
   readonly name: string;
-  /** Names of the positional arguments, in order; the last one may stand for any number: `INPUT...`. */
+  /** Names of the positional arguments, in order; the last one may stand for any number, `INPUT...`, or for none or one, `[NAME]`. */
   readonly positionals: readonly string[];
   readonly summary: string;
   readonly description: string;
@@ -29,6 +29,7 @@ export class Arguments {
     private readonly positionals: readonly string[],
   ) {}
 
+  /** One that has to be given. */
   positional(index: number): string {
     return this.positionals[index]!;
   }
@@ -69,7 +70,9 @@ export function usageError(message: string, command: Command): RelcError {
 
 /** Whether so many arguments fit the names of those that are wanted. */
 function isCount(count: number, wanted: readonly string[]): boolean {
-  return wanted.at(-1)?.endsWith('...') ? count >= wanted.length - 1 : count === wanted.length;
+  const last = wanted.at(-1);
+  if (last?.endsWith('...')) return count >= wanted.length - 1;
+  return count === wanted.length || (last?.startsWith('[') === true && count === wanted.length - 1);
 }
 
 /** @throws RelcError RELC5001 for unknown options, missing values and wrong numbers of arguments */

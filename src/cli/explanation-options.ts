@@ -7,6 +7,7 @@ import { RelcError } from '../ir/error.js';
 import { stated } from '../ir/stated.js';
 import { defaultRules, type Seed, seeds } from '../rules/presets.js';
 import type { Arguments, Option } from './arguments.js';
+import { attentionOptions, attentionOptionsOf } from './attention-options.js';
 import { isArrayFile, parsePair, parseScale } from './input.js';
 import { isRulesFile, type OpenedRules, openRules } from './rules-module.js';
 
@@ -30,6 +31,7 @@ export const explanationOptions = {
   range: text('L,H', 'smallest and largest value of the input, for zB (default: from the scale of pixels)'),
   output: text('NAME', 'the output to explain, where the model has several'),
   shape: text('DIMS', 'the input shape, where the model leaves it open: 1,224,224,3'),
+  ...attentionOptions,
 } as const satisfies Record<string, Option>;
 
 /** The rules that the command line names, else those of the manifest, whose files lie beside the model. */
@@ -85,5 +87,6 @@ export async function explanationOptionsOf(
     output: given.text('output'),
     range,
   });
-  return { ...(await rulesOf(given, manifest, rules)), ...asked };
+  const opened = await rulesOf(given, manifest, rules);
+  return { ...opened, ...asked, ...attentionOptionsOf(given, manifest, opened) };
 }

@@ -23,7 +23,7 @@ function addWeights(hash: Hash, weights: Weights): void {
  * is asked of it, and how inputs enter and are called, stands beside.
  */
 export function fingerprintOf(prepared: Prepared): Fingerprint {
-  const { explainers, requests, method, count, reading, labels } = prepared;
+  const { explainers, requests, method, count, reading, drawing, labels } = prepared;
   const [{ stages: forward, compiled }] = explainers as [Explainer];
   const model = createHash('sha256').update(forward.get('canonicalize')!.print());
   addWeights(model, compiled.weights);
@@ -34,7 +34,7 @@ export function fingerprintOf(prepared: Prepared): Fingerprint {
   }
   const { pixels, truncates, tokenizer } = reading;
   const tokens = tokenizer?.hash;
-  request.update(JSON.stringify({ requests, method, count, pixels, truncates, tokens, labels }));
+  request.update(JSON.stringify({ requests, method, count, pixels, truncates, tokens, drawing, labels }));
   request.update(toolVersion());
   return { model: model.digest('hex'), request: request.digest('hex') };
 }

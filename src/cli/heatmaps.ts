@@ -3,6 +3,8 @@ import { extname } from 'node:path';
 import type { Values } from '../api/explainer.js';
 import { RelcError } from '../ir/error.js';
 import type { write } from './files.js';
+import { explainsTokens, hasPatches } from './patches/maps.js';
+import { drawPatches } from './patches/picture.js';
 import { renderHeatmap } from './picture/heatmap.js';
 import { encodeNpy } from './picture/npy.js';
 import { encodePicture, type Picture } from './picture/picture.js';
@@ -22,8 +24,18 @@ function drawn(subject: Subject, view: View, name: string): Picture[] {
   return [renderHeatmap(heat, { ...beneath, title })];
 }
 
-/** Columns of the picture: a row for each class where there are several values or rules. */
+/** The heatmaps of a view: one a value, or of patches one with all blocks. */
+function drawnFor(subject: Subject, view: View): Picture[] {
+  const { input, drawing } = subject;
+  if (!hasPatches({ ...view, drawing }))
+    return valuesOf(subject).flatMap((name) => drawn(subject, view, name));
+  const title = `${subjectName(subject, view)}  ${view.method}`;
+  return [drawPatches({ ...view, drawing }, input.picture, title)];
+}
+
+/** Columns of the picture: a row for each class where there are several values or rules, and for each view with blocks. */
 function columnsOf(subject: Subject, names: readonly string[]): number {
+  if (subject.views.some(({ explainer }) => explainer.request.attention?.perBlock)) return 1;
   const ofClass = names.length * countOfRules(subject);
   return ofClass > 1 && subject.views.length * names.length > ofClass ? ofClass : 4;
 }
@@ -34,13 +46,15 @@ function columnsOf(subject: Subject, names: readonly string[]): number {
  */
 async function saveHeatmaps(path: string, subject: Subject, save: typeof write): Promise<void> {
   const names = valuesOf(subject);
-  const pictures = subject.views.flatMap((view) => names.flatMap((name) => drawn(subject, view, name)));
+  const pictures = subject.views.flatMap((view) => drawnFor(subject, view));
   if (pictures.length === 0) {
     const { shape } = subject.views[0]!.explanation.relevance;
     throw new RelcError(
       'RELC5001',
       `relevance of shape [${shape}] is no picture`,
-      'save it with --save-relevance r.npy',
+      explainsTokens(subject.views[0]!.explainer)
+        ? 'say how patches lie with --grid HxW, or save it with --save-relevance r.npy'
+        : 'save it with --save-relevance r.npy',
     );
   }
   await save(path, encodePicture(sideBySide(pictures, columnsOf(subject, names))));
@@ -53,10 +67,11 @@ export function arrayPath(path: string, name: string, isOne: boolean): string {
   return isOne ? path : `${stem}.${name.replace(/[^A-Za-z0-9_-]+/g, '_')}${ending}`;
 }
 
-/** @throws RelcError RELC5001 where rows would be of different shapes */
-function expectOneShape(name: string, values: readonly Values[]): void {
-  const [first, other] = new Set(values.map(({ shape }) => `[${shape}]`));
-  if (other === undefined) return;
+/** Relevance at a value, a row for each view. @throws RelcError RELC5001 where rows would be of different shapes */
+function rowsAt(name: string, views: readonly View[]): readonly Values[] {
+  const values = views.map(({ explanation }) => explanation.relevances[name]);
+  const [first, other] = new Set(values.map((row) => (row === undefined ? 'none' : `[${row.shape}]`)));
+  if (other === undefined) return values as Values[];
   const detail = `the rules give relevance of different shapes at ${name}: ${first} and ${other}`;
   throw new RelcError('RELC5001', detail, 'save them in a run each');
 }
@@ -66,8 +81,7 @@ async function saveArrays(path: string, subject: Subject, save: typeof write): P
   const names = valuesOf(subject);
   const paths: string[] = [];
   for (const name of names) {
-    const values = subject.views.map(({ explanation }) => explanation.relevances[name]!);
-    expectOneShape(name, values);
+    const values = rowsAt(name, subject.views);
     const [{ shape, data }] = values as [(typeof values)[0]];
     const all = new Float32Array(data.length * values.length);
     for (const [row, one] of values.entries()) all.set(one.data, row * data.length);
@@ -115,7 +129,9 @@ export async function saveFiles(
   const panels = panelsOf(subject);
   const isText = panels.length > 0;
   if (out !== undefined) expectKind(out, isText);
-  const canDraw = valuesOf(subject).some((name) => heatAt(subject.views[0]!, name) !== undefined);
+  const canDraw =
+    subject.views.some((view) => hasPatches({ ...view, drawing: subject.drawing })) ||
+    valuesOf(subject).some((name) => heatAt(subject.views[0]!, name) !== undefined);
   const path = out ?? (isText ? usual?.page : canDraw ? usual?.picture : undefined);
   if (path !== undefined) {
     await subject.watch.time('draw', async () => {

@@ -9,7 +9,7 @@ import { processTerminal, styled, type Terminal } from './terminal.js';
 /** Commands by name; each is loaded when it is used, so that help costs nothing. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
   explain: {
-    summary: 'explain predictions, as heatmaps',
+    summary: 'explain predictions, as heatmaps or coloured texts',
     load: async () => (await import('./commands/explain.js')).explainCommand,
   },
   check: {

@@ -12,6 +12,7 @@ import { arrayPath, saveFiles } from './heatmaps.js';
 import { type InputList, namesFor } from './input-list.js';
 import { type DoneLine, type FailedLine, Journal, stampOf } from './journal.js';
 import type { Refuse } from './method.js';
+import { notesOnPatches } from './patches/maps.js';
 import { disposeAll, type Prepared, prepare, subjectOf } from './prepare.js';
 import { reportOf } from './report.js';
 import { relevanceNames, subjectName } from './subject.js';
@@ -216,7 +217,8 @@ async function itemsToCome({ journal, items }: Run, { arrays }: Folders): Promis
   return toCome;
 }
 
-const notesOfAll = ({ explainers }: Prepared) => new Set(explainers.flatMap(({ notes }) => notes));
+const notesOfAll = ({ explainers, drawing }: Prepared) =>
+  new Set(explainers.flatMap((explainer) => [...explainer.notes, ...notesOnPatches({ explainer, drawing })]));
 
 /** Runs what is prepared, from the journal's beginning to the last line that is printed. */
 async function runPrepared(run: Run, folders: Folders): Promise<void> {

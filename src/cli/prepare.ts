@@ -17,6 +17,7 @@ import { type InputList, sourceOf } from './input-list.js';
 import { openLabels } from './labels.js';
 import { type ChosenMethod, explanationsOf, type Method, methodOf, type Refuse, startOf } from './method.js';
 import { openModel, startTfjs } from './model.js';
+import { atPatch, expectDrawing, type PatchDrawing, patchDrawingOf } from './patches/options.js';
 import { expectLength, openFor, openLength, type Reading, readingOf } from './reading.js';
 import { requestsOf } from './request.js';
 import type { Subject, View } from './subject.js';
@@ -29,6 +30,7 @@ export interface Prepared extends ChosenMethod {
   readonly labels: readonly string[];
   readonly requests: readonly ExplainOptions[];
   readonly reading: Reading;
+  readonly drawing: PatchDrawing;
   readonly backend: string;
   readonly watch: Stopwatch;
 }
@@ -54,10 +56,15 @@ export function disposeAll(explainers: readonly Explainer[]): void {
 }
 
 /** An explainer for each of the rules, or none if one of them does not fit. */
-async function compileEach(program: Program, asked: readonly ExplanationOptions[]): Promise<Explainer[]> {
+async function compileEach(
+  program: Program,
+  asked: readonly ExplanationOptions[],
+  drawing: PatchDrawing,
+): Promise<Explainer[]> {
   const explainers: Explainer[] = [];
   try {
     for (const options of asked) explainers.push(await compile(program, options));
+    for (const explainer of explainers) expectDrawing(explainer, drawing);
     return explainers;
   } catch (error) {
     disposeAll(explainers);
@@ -79,16 +86,18 @@ export async function prepare(given: Arguments, list: InputList, refuse: Refuse)
   const requests = await requestsOf(given, labels);
   const asked = await optionsOf(given, manifest, { method, paths: list.paths });
   const length = await openLength(given, manifest, { source, reading });
-  const explainers = await watch.time('compile', async () =>
-    compileEach(await trace(model, { ...options, ...stated({ length }) }), asked),
-  );
+  const drawing = patchDrawingOf(given, manifest, asked);
+  const explainers = await watch.time('compile', async () => {
+    const program = await trace(model, { ...options, ...stated({ length }) });
+    return compileEach(program, atPatch(given, program, { asked, drawing }), drawing);
+  });
   expectLength(given, explainers[0]!.inputs);
-  return { explainers, labels, requests, reading, method, count, backend: usualTarget, watch };
+  return { explainers, labels, requests, reading, drawing, method, count, backend: usualTarget, watch };
 }
 
 /** Reads one input and explains it. @param watch  times both */
 export async function subjectOf(
-  { explainers, labels, requests, reading, method, count, backend }: Prepared,
+  { explainers, labels, requests, reading, drawing, method, count, backend }: Prepared,
   source: Source,
   { watch, ...watching }: { readonly watch: Stopwatch } & DriverOptions,
 ): Promise<Subject> {
@@ -105,5 +114,5 @@ export async function subjectOf(
   });
   // By class, then by rules
   const ordered = requests.flatMap((_, index) => views.map((ofRules) => ofRules[index]!));
-  return { input, labels, views: ordered, backend, watch };
+  return { input, labels, drawing, views: ordered, backend, watch };
 }

@@ -2,6 +2,8 @@
 import type { Values } from '../api/explainer.js';
 import { percent } from '../api/percent.js';
 import { labelOf } from './labels.js';
+import { explainsTokens, hasPatches } from './patches/maps.js';
+import { drawInTerminal, tokenJson, tokenLine } from './patches/report.js';
 import { formatValue } from './picture/heat.js';
 import { renderTerminal } from './picture/terminal.js';
 import { scoreText, shownClasses } from './scores.js';
@@ -88,7 +90,17 @@ function sumLine(terminal: Terminal, subject: Subject, name: string, view: View)
   return `${head}: ${start} ${explanation.start.toPrecision(5)} · ΣR ${total.toPrecision(5)} · ${share} arrived at ${where}${gap}`;
 }
 
-/** What is drawn: a text for each view, else each value for each view. */
+/** A line a value, or one for all tokens. */
+function sumLines(terminal: Terminal, subject: Subject, view: View): string[] {
+  if (!explainsTokens(view.explainer)) {
+    return valuesOf(subject).map((name) => sumLine(terminal, subject, name, view));
+  }
+  const { drawing: how } = subject;
+  const told = { method: view.method, name: subjectName(subject, view) };
+  return [tokenLine({ ...view, drawing: how }, terminal, told)];
+}
+
+/** What is drawn: a text for each view, else patches for each view, else each value for each view. */
 function drawings(terminal: Terminal, subject: Subject): (readonly [title: string, drawn: string])[] {
   const { text } = subject.input;
   const panels = panelsOf(subject);
@@ -97,10 +109,13 @@ function drawings(terminal: Terminal, subject: Subject): (readonly [title: strin
   if (text !== undefined && panels.length > 0) {
     return panels.map((panel) => [title(panel.view), drawText(terminal, panel, text)]);
   }
+  const { drawing: how } = subject;
   return subject.views.flatMap((view) =>
-    valuesOf(subject).map(
-      (name) => [`${title(view)} at ${name}`, drawing(terminal, subject, name, view)] as const,
-    ),
+    hasPatches({ ...view, drawing: how })
+      ? [[title(view), drawInTerminal({ ...view, drawing: how }, terminal)] as const]
+      : valuesOf(subject).map(
+          (name) => [`${title(view)} at ${name}`, drawing(terminal, subject, name, view)] as const,
+        ),
   );
 }
 
@@ -115,7 +130,7 @@ export function printReport(terminal: Terminal, subject: Subject, saved: readonl
   }
   terminal.out(`${scoreTable(terminal, subject)}\n`);
   for (const view of views) {
-    for (const name of valuesOf(subject)) terminal.out(sumLine(terminal, subject, name, view));
+    for (const line of sumLines(terminal, subject, view)) terminal.out(line);
   }
   for (const path of saved) terminal.out(`wrote ${styled(terminal, 'cyan', path)}`);
   terminal.out(styled(terminal, 'dim', `${watch.print()} (${backend})`));
@@ -140,6 +155,7 @@ function viewJson(subject: Subject, view: View) {
     start,
     ...('gap' in explanation ? { gap: explanation.gap } : {}),
     relevance: relevanceOf(view, relevance),
+    ...(explainsTokens(explainer) ? tokenJson({ ...view, drawing: subject.drawing }) : {}),
     ...(explainer.request.relevanceOf === undefined ? {} : { relevances: Object.fromEntries(named) }),
   };
 }

@@ -4,6 +4,8 @@ import { nodeOf } from '../ir/graph.js';
 import { relevanceKey } from '../rules/explanation.js';
 import type { OpenedInput } from './input.js';
 import { labelOf } from './labels.js';
+import { explainsTokens, notesOnPatches } from './patches/maps.js';
+import type { PatchDrawing } from './patches/options.js';
 import type { Heat } from './picture/heatmap.js';
 import type { Stopwatch } from './terminal.js';
 
@@ -20,13 +22,15 @@ export interface View {
 export interface Subject {
   readonly input: OpenedInput;
   readonly labels: readonly string[];
+  /** How relevance of patches is drawn. */
+  readonly drawing: PatchDrawing;
   /** Of each class that was asked for a view by each of the rules. */
   readonly views: readonly View[];
   readonly backend: string;
   readonly watch: Stopwatch;
 }
 
-/** What an explainer gives relevance by, in order: inputs, or values that were asked for. */
+/** What an explainer gives relevance by, in order: inputs, or values that were asked for, and blocks of attention. */
 export function relevanceNames({ compiled }: Explainer): string[] {
   const prefix = relevanceKey('');
   const keys = Object.keys(compiled.program.graph.outputs).filter((key) => key.startsWith(prefix));
@@ -46,9 +50,11 @@ export const countOfRules = ({ views }: Subject): number =>
   new Set(views.map(({ explainer }) => explainer)).size;
 
 /** What is to know of the explainers and the input, each once. */
-export const notesOf = ({ views, input }: Subject): string[] => [
-  ...new Set([...views.flatMap(({ explainer }) => explainer.notes), ...input.notes]),
-];
+export function notesOf({ views, input, drawing }: Subject): string[] {
+  const onPatches = (view: View) => (input.text === undefined ? notesOnPatches({ ...view, drawing }) : []);
+  const notes = views.flatMap((view) => [...view.explainer.notes, ...onPatches(view)]);
+  return [...new Set([...notes, ...input.notes])];
+}
 
 /** What is explained: `roses`, or `roses against tulips`, or all scores where the seed takes no class. */
 export function subjectName({ labels }: Pick<Subject, 'labels'>, { explainer, explanation }: View): string {
@@ -79,7 +85,7 @@ export function heatOf({ data, shape }: Values): Heat | undefined {
  * methods give.
  */
 export function heatAt({ explainer, explanation }: View, name: string): Heat | undefined {
-  if (explainer.request.preset.attention !== undefined) return undefined;
+  if (explainsTokens(explainer)) return undefined;
   const { stages, explained } = explainer.compiled;
   const isInput = nodeOf(stages.get('canonicalize')!, explained.get(name)!).op === 'input';
   const values = explanation.relevances[name]!;

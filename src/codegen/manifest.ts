@@ -1,5 +1,6 @@
 // The manifest `relc.json`: what a model or an emitted explainer says of itself, read and written by all who need it.
 import type { Interval } from '../ir/analyses/interval.js';
+import type { TokenLayout } from '../ir/analyses/tokens.js';
 import { RelcError } from '../ir/error.js';
 
 export interface Manifest {
@@ -17,6 +18,17 @@ export interface Manifest {
   readonly rules?: string;
   /** The smallest and the largest value of the input, or lists with one number a channel; by default from `scale`. */
   readonly range?: Interval;
+  /** Of attention methods: the block, the row that is read, and more, as the options of `compile` have them. */
+  readonly attention?: {
+    readonly block?: number;
+    readonly normalizeRows?: boolean;
+    readonly query?: number | 'mean';
+    readonly perBlock?: boolean;
+  };
+  /** Of a model whose every token has scores: the token explained, from 0, or from −1 at the last. */
+  readonly position?: number;
+  /** What the tokens of a transformer stand for, where the model does not say it; of emitted attention methods always. */
+  readonly tokens?: TokenLayout;
   /** Shapes of the inputs, batch first. */
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
   /** What relevance starts as. */
@@ -34,9 +46,32 @@ const isScale = (value: unknown) =>
   pairOf(value, (item) => typeof item === 'number' && Number.isFinite(item));
 const isBound = (value: unknown) => [value].flat().length > 0 && [value].flat().every(Number.isFinite);
 const isRange = (value: unknown) => pairOf(value, isBound);
+const isWhole = (value: unknown) => Number.isInteger(value);
+const isIndex = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
+const isFlag = (value: unknown) => typeof value === 'boolean';
 const isText = (value: unknown) => typeof value === 'string';
 const isLabels = (value: unknown) => Array.isArray(value) && value.every(isText);
 const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Whether an object has fields of a table only, each as the table wants it. */
+const hasOnly = (value: unknown, tests: Readonly<Record<string, (value: unknown) => boolean>>) =>
+  isRecord(value) &&
+  Object.entries(value as object).every(([key, item]) => Object.hasOwn(tests, key) && tests[key]!(item));
+
+const isAttention = (value: unknown) =>
+  hasOnly(value, {
+    block: isWhole,
+    normalizeRows: isFlag,
+    query: (query) => query === 'mean' || isWhole(query),
+    perBlock: isFlag,
+  });
+
+const isTokens = (value: unknown) =>
+  hasOnly(value, {
+    count: isIndex,
+    special: (special) => Array.isArray(special) && special.every(isIndex),
+    grid: isSize,
+  }) && ['count', 'special'].every((key) => Object.hasOwn(value as object, key));
 
 const fields: Readonly<Record<keyof Manifest, [test: (value: unknown) => boolean, wanted: string]>> = {
   size: [isSize, '[height, width], two positive integers'],
@@ -46,6 +81,9 @@ const fields: Readonly<Record<keyof Manifest, [test: (value: unknown) => boolean
   labels: [isLabels, 'a list of names'],
   rules: [isText, 'the name of a preset'],
   range: [isRange, '[low, high], two numbers or lists of one number a channel'],
+  attention: [isAttention, '{ block, normalizeRows, query, perBlock }, or some of these'],
+  position: [isWhole, 'the number of a token'],
+  tokens: [isTokens, '{ count, special: [tokens], grid: [rows, columns] }, the grid only where there is one'],
   inputs: [isRecord, 'shapes by input name'],
   seed: [isText, 'the name of a seed'],
   model: [isText, 'a hash'],

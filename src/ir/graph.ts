@@ -31,7 +31,10 @@ export interface Graph {
   readonly name: string;
   readonly nodes: ReadonlyMap<Name, Node>;
   readonly outputs: Readonly<Record<string, Name>>;
-  /** Names of values that a pass merged into another value that is the same up to a constant map. */
+  /**
+   * Names of values that a pass merged into another value that is the same up to a constant map, or that it left the
+   * needed part of.
+   */
   readonly aliases: ReadonlyMap<Name, Name>;
 }
 

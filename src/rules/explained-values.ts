@@ -1,4 +1,5 @@
 // Explained values: where relevance of an input is read, and how it becomes a number for each element of the input.
+import { attentionMasks } from '../ir/analyses/attention-masks.js';
 import type { Arithmetic } from '../ir/arithmetic.js';
 import { type Graph, type Name, type Node, nodeOf, nodesWithOp, usesOf } from '../ir/graph.js';
 import { elementCount } from '../ir/type.js';
@@ -30,11 +31,20 @@ function isWhole(graph: Graph, input: Node, uses: ReturnType<typeof usesOf>): bo
   return users.length > 0 && users.every(({ type }) => type.dtype !== 'f32');
 }
 
-/** The floating-point inputs, and the first float value of each input of whole numbers: where relevance is read. */
-export function explainedValues(graph: Graph, notes: string[]): ReadonlyMap<Name, Name> {
+/**
+ * The floating-point inputs, and the first float value of each input of whole numbers: where relevance is read. Inputs
+ * that only mask attention are left out, unless values are asked for by name.
+ */
+export function explainedValues(
+  graph: Graph,
+  notes: string[],
+  asked?: readonly Name[],
+): ReadonlyMap<Name, Name> {
   const explained = new Map<Name, Name>();
   const uses = usesOf(graph);
-  for (const input of nodesWithOp(graph, 'input')) {
+  const masks = asked === undefined ? attentionMasks(graph) : [];
+  for (const mask of masks) notes.push(`input %${mask} only masks attention: it is not explained`);
+  for (const input of nodesWithOp(graph, 'input').filter(({ name }) => !masks.includes(name))) {
     if (!isWhole(graph, input, uses)) {
       if (input.type.dtype === 'f32') explained.set(input.name, input.name);
       continue;

@@ -101,6 +101,9 @@ function valueNamed(graph: Graph, name: Name): Name {
   throw new RelcError('RELC3008', detail, `values: ${nearValues(graph, active, name)}`);
 }
 
+const layerIsForGradCam = ({ name }: Preset) =>
+  new RelcError('RELC3005', `the option layer is for grad-cam, not for ${name}`, 'use relevanceOf');
+
 /** What is read where: the inputs, the values asked for, or the layer of Grad-CAM in an input's place. */
 function wantedValues(
   graph: Graph,
@@ -113,13 +116,7 @@ function wantedValues(
     const value = layer === undefined ? lastConvolution(graph, end) : valueNamed(graph, layer);
     return input === undefined ? new Map() : new Map([[input, value]]);
   }
-  if (layer !== undefined) {
-    throw new RelcError(
-      'RELC3005',
-      `the option layer is for grad-cam, not for ${preset.name}`,
-      'use relevanceOf',
-    );
-  }
+  if (layer !== undefined) throw layerIsForGradCam(preset);
   if (relevanceOf === undefined) return inputs;
   return new Map(relevanceOf.map((name) => [name, inputs.get(name) ?? valueNamed(graph, name)]));
 }
@@ -192,7 +189,7 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   const z = scoresAt(builder, all, position);
   const forward = { ...graph, nodes: new Map(builder.nodes) };
   const known = { range, boundsOf: (value: Name, of: Interval) => intervalOf(graph, value, of, weights) };
-  const inputs = explainedValues(graph, notes);
+  const inputs = explainedValues(graph, notes, request.relevanceOf);
   builder.scope = 't.';
   const { quantity } = preset;
   const name = builder.fresh(`${prefixes[quantity]}${z}`);
@@ -217,13 +214,20 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   return { ...added, graph: builder.finish({ scores, ...told, ...outputs }), notes };
 }
 
-/** Relevance of values: of the inputs, or of what was asked for. */
+/** Relevance of values: of the inputs, or of what was asked for. @throws RelcError RELC3004, RELC3005 */
 function explainValues(
   { k, graph, request, seed, inputs, flow }: Start,
   output: Name,
   notes: string[],
 ): Added {
   const { preset, relevanceOf } = request;
+  if (request.attention !== undefined) {
+    throw new RelcError(
+      'RELC3004',
+      `the option attention is for attention methods, not for ${preset.name}`,
+      'use rules such as transformer-attribution, or leave it out',
+    );
+  }
   const { quantity } = preset;
   const explained = wantedValues(graph, request, { inputs, end: seed.value });
   const result = flow(prefixes[quantity], preset.composite, [...explained.values()]);
@@ -248,9 +252,10 @@ function explainValues(
   return { outputs, chosen: result.chosen, explained, flow: told };
 }
 
-/** Relevance of tokens, by an attention method. @throws RelcError RELC3005 */
+/** Relevance of tokens, by an attention method. @throws RelcError RELC3004, RELC3005 */
 function explainTokens({ k, graph, request, seed, inputs, flow }: Start, method: AttentionMethod): Added {
-  const { preset, attention: options = {}, relevanceOf } = request;
+  const { preset, attention: options = {}, relevanceOf, layer } = request;
+  if (layer !== undefined) throw layerIsForGradCam(preset);
   const [input] = inputs.keys();
   if (relevanceOf !== undefined || input === undefined) {
     throw new RelcError(

@@ -14,12 +14,14 @@ import {
 import { tensor } from '../../src/ir/tensor.js';
 import { ruleTable } from '../../src/rules/rules.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
+import { writeVit } from './vit.js';
 
 const folder = scratch();
 const commands = ['explain', 'check', 'compile', 'dump', 'inspect', 'rules'];
-let model = '';
+let [model, vit] = ['', ''];
 
 beforeAll(async () => {
+  vit = writeVit(join(folder, 'vit'));
   model = await writeModel(join(folder, 'model'));
   writePicture(join(folder, 'picture.png'), 6);
 });
@@ -51,7 +53,8 @@ describe('usage errors end with 2', () => {
     ['an unknown command', ['explode']],
     ['an unknown option', ['explain', 'a', 'b', '--colour']],
     ['too few arguments', ['explain', 'a']],
-    ['too many arguments', ['rules', 'x']],
+    ['too many arguments', ['rules', 'x', 'y']],
+    ['a preset that is named twice', ['rules', 'epsilon', '--preset', 'epsilon']],
     ['a missing model', ['inspect', 'nowhere/model.json']],
     ['a model of no known kind', ['inspect', 'README.md']],
     ['a missing value', ['dump', 'x.json', '--after']],
@@ -208,9 +211,37 @@ describe('inspect and rules', () => {
     const { out } = await relc('rules', '--preset', name, '--json');
     writeFileSync(path, out);
     expect((await relc('rules', '--preset', path, '--json')).out).toBe(out);
-    const dumps = await Promise.all([name, path].map((rules) => relc('dump', model, '--rules', rules)));
+    const subject = presets.get(name)!.attention === undefined ? model : vit;
+    const dumps = await Promise.all([name, path].map((rules) => relc('dump', subject, '--rules', rules)));
     expect(dumps[0]!.code).toBe(0);
     expect(dumps[1]).toEqual(dumps[0]);
+  });
+
+  it('lists attention methods in a group of their own, each with its source, rules that they have in common once', async () => {
+    const { out } = await relc('rules');
+    const [before, group] = out.split('attention methods: a number for each token of a transformer\n');
+    const end = group!.indexOf('the base\n');
+    for (const { name, attention } of presets.values()) {
+      const isListed = (text: string) => text.split('\n').includes(name);
+      expect([isListed(before!), isListed(group!.slice(0, end))]).toEqual([
+        attention === undefined,
+        attention !== undefined,
+      ]);
+    }
+    expect(group).toMatch(/^attention-rollout\n.*Abnar and Zuidema/m);
+    expect(group!.match(/chefer\.add\(/g)).toHaveLength(1);
+    expect(group).toMatch(/^rollout\n[\s\S]*?\n {2}rules as of transformer-attribution$/m);
+  });
+
+  it('prints one attention method by its name, with the rules that it uses', async () => {
+    const { out, code } = await relc('rules', 'transformer-attribution');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^transformer-attribution\n.*\(Chefer et al\./);
+    expect(out).toContain('rolled out from block 0');
+    expect(out).toMatch(/^chefer\.add$/m);
+    expect((await relc('rules', '--preset', 'transformer-attribution')).out).toBe(out);
+    expect((await relc('rules', 'attention-rollout')).out).not.toContain('derivative');
+    expect((await relc('rules', 'rolout')).err).toContain('RELC3003');
   });
 
   it('takes rules of one’s own, named after their file, and of the manifest', async () => {

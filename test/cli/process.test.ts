@@ -5,18 +5,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { scratch, writeModel, writePicture } from './support.js';
+import { writeTextModel } from './text/support.js';
 
 const command = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-const hooks = `export function resolve(specifier, context, next) {
-  if (!specifier.startsWith('@tensorflow/')) return next(specifier, context);
+const hooksAgainst = (scope: string) => `export function resolve(specifier, context, next) {
+  if (!specifier.startsWith('${scope}/')) return next(specifier, context);
   throw Object.assign(new Error("Cannot find package '" + specifier + "'"), { code: 'ERR_MODULE_NOT_FOUND' });
 }`;
 const dataUrl = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
-/** To be imported first: tfjs then is as if it were not installed. */
-const withoutTfjs = dataUrl(
-  `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooks))});`,
-);
+/** To be imported first: the packages of a scope then are as if they were not installed. */
+const without = (scope: string) =>
+  dataUrl(
+    `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooksAgainst(scope)))});`,
+  );
+const withoutTfjs = without('@tensorflow');
 
 interface Setting {
   readonly env?: Readonly<Record<string, string>>;
@@ -55,6 +58,15 @@ describe('what is loaded', () => {
     );
     expect(code).toBe(2);
   });
+});
+
+it('says that what cuts texts into tokens is missing where a text is given', async () => {
+  const model = writeTextModel(join(scratch(), 'model'));
+  const imports = [without('@huggingface')];
+  const { code, err } = await run(['explain', model, '--text', 'a film'], { imports });
+  expect(err).toContain('RELC5005: @huggingface/tokenizers, which cuts texts into tokens, is not installed');
+  expect(err).toContain('help: npm install @huggingface/tokenizers');
+  expect(code).toBe(2);
 });
 
 describe('colours', () => {

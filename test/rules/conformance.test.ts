@@ -5,8 +5,9 @@ import { evaluateAll } from '../../src/ir/evaluate.js';
 import { presetNamed } from '../../src/rules/presets.js';
 import { attentionModel, unrecorded } from './conformance/attention.js';
 import { cheferLayers, oursUnder } from './conformance/chefer-layers.js';
-import { batchNorm, clone, denominators, differences, sums } from './conformance/differences.js';
+import { batchNorm, clone, denominators, differences, softmaxAxis, sums } from './conformance/differences.js';
 import { captum, zennit } from './conformance/expressions.js';
+import { lxtOperations } from './conformance/lxt-ops.js';
 import { notebookSuites } from './conformance/notebook.js';
 import { hasPassed, printPage } from './conformance/page.js';
 import { outcomeOf, passes, type Suite } from './conformance/suite.js';
@@ -20,6 +21,7 @@ const suites: readonly Suite[] = [
   zennitLayers,
   cheferLayers,
   attentionModel,
+  lxtOperations,
   ...notebookSuites,
 ];
 
@@ -30,6 +32,7 @@ const recordings = [
   'captum/vgg_tiny',
   'chefer/ops',
   'chefer/vit_tiny',
+  'lxt/ops',
 ];
 
 describe.each(suites.map((suite) => [`${suite.peer}: ${suite.name}`, suite] as const))(
@@ -76,6 +79,12 @@ describe('deliberate differences', () => {
     const { there, here } = denominators();
     expect(there).toBeCloseTo(2, 5);
     expect(here).toBeCloseTo(1, 5);
+  });
+
+  it('lxt sums over the last axis of a softmax over another one', () => {
+    const { off, reproduced } = softmaxAxis();
+    expect(off).toBeGreaterThan(1);
+    expect(reproduced).toBeLessThan(1e-6);
   });
 
   it('BatchNorm2d squares the variance, which cancels: R but for the last digits', () => {

@@ -165,15 +165,6 @@ describe('integer inputs', () => {
     expect(notes).toEqual(['input %t is explained at %g alone, not at %h']);
   });
 
-  it('whole numbers that come as floats, where all that reads them are lookups', () => {
-    const graph = graphOf([
-      ...['%x = input() : f32[N,2]', '%e = param() {key="e"} : f32[5,3]', '%t = cast(%x) : i32[N,2]'],
-      '%y = gather(%e, %t) {axis=0} : f32[N,2,3]',
-    ]);
-    const { graph: whole } = explain(graph, dialect, { preset: epsilon });
-    expect(whole.nodes.get(whole.outputs['relevance.x']!)).toMatchObject({ op: 'sum', args: ['r.y'] });
-  });
-
   it('an integer picture where it becomes floating point', () => {
     const graph = graphOf([
       '%x = input() : i32[N,2]',

@@ -123,9 +123,29 @@ export const translations: Readonly<Record<string, Translation>> = {
     to.add('layer_norm', [...node.inputs, ...along], node.id, { epsilon: node.attrs!.eps as number });
   },
   GELU: (to, node) => void to.add('gelu', node.inputs, node.id),
-  Softmax(to, node) {
-    const rank = to.shapeOf(node.inputs[0]!).length;
-    to.add('softmax', node.inputs, node.id, { axis: ((node.attrs!.dim as number) + rank) % rank });
+  SiLU: (to, node) => void to.add('swish', node.inputs, node.id),
+  RMSNorm(to, node) {
+    const scale = to.param(node, 'weight');
+    to.add('rms_norm', [...node.inputs, ...scale], node.id, { epsilon: node.attrs!.eps as number });
+  },
+  // x / ‖x‖ = x / √(n · mean x²)
+  Normalize(to, { id, inputs }) {
+    const extent = to.shapeOf(inputs[0]!).at(-1) as number;
+    const scale = to.add('constant', [], `${id}_scale`, { value: 1 / Math.sqrt(extent) }, [extent]);
+    to.add('rms_norm', [...inputs, scale], id, { epsilon: 0 });
+  },
+  Mean(to, { id, inputs }) {
+    const shape = to.shapeOf(inputs[0]!);
+    const mean = to.add('mean', inputs, `${id}_mean`, { axes: [shape.length - 1] });
+    to.add('reshape', [mean], id, {}, [...shape.slice(0, -1), 1]);
+  },
+  Identity: (to, { id, inputs }) => void to.add('reshape', inputs, id, {}, to.shapeOf(inputs[0]!)),
+  Softmax(to, { id, inputs, attrs }) {
+    const shape = to.shapeOf(inputs[0]!);
+    const { dim, temperature = 1 } = attrs as { dim: number; temperature?: number };
+    const factor = () => to.add('constant', [], `${id}_factor`, { value: 1 / temperature }, shape);
+    const scores = temperature === 1 ? inputs : [to.add('mul', [...inputs, factor()], `${id}_scores`)];
+    to.add('softmax', scores, id, { axis: (dim + shape.length) % shape.length });
   },
   MulScalar(to, node) {
     const shape = to.shapeOf(node.inputs[0]!);
@@ -191,8 +211,11 @@ export const translations: Readonly<Record<string, Translation>> = {
     const isNarrow = to.shapeOf(b).join() !== shape.join();
     to.add('add', [a, isNarrow ? to.add('broadcast', [b], `${b}_spread`, axes, shape) : b], node.id);
   },
-  Mul: (to, node) => void to.add('mul', node.inputs, node.id),
-  MatMul: (to, node) => void to.add('einsum', node.inputs, node.id, { eq: 'bhij,bhjk->bhik' }),
+  Mul: (to, node) => void to.add('mul', [...node.inputs, ...to.param(node, 'weight')], node.id),
+  MatMul(to, node) {
+    const shared = 'bh'.slice(0, to.shapeOf(node.inputs[0]!).length - 2);
+    to.add('einsum', node.inputs, node.id, { eq: `${shared}ij,${shared}jk->${shared}ik` });
+  },
   einsum: (to, node) => void to.add('einsum', node.inputs, node.id, { eq: node.attrs!.equation as string }),
   IndexSelect(to, node) {
     const places = to.indices(numbers(node, 'indices'), `${node.id}_places`);

@@ -121,7 +121,10 @@ export class GoldenGraph {
   ) {
     const { inputs, nodes } = model.graph;
     // What is shared by all samples can be explained only in a graph without a batch axis
-    const isBatched = new Set(inputs.map(({ shape }) => shape[0])).size === 1;
+    const sharesSamples = new Set(inputs.map(({ shape }) => shape[0])).size > 1;
+    // nor has a graph with one a constant for each sample
+    const hasFactor = nodes.some(({ op, params }) => op === 'Mul' && params?.weight !== undefined);
+    const isBatched = !sharesSamples && !hasFactor;
     for (const { name, shape } of inputs) {
       if (spatialOps.has(nodes[0]!.op)) this.pictures.add(name);
       const own = this.pictures.has(name) ? lastAxis(shape.length).map((axis) => shape[axis]!) : shape;

@@ -290,6 +290,8 @@ describe('what cannot be traced', () => {
     const model = tf.model({ inputs: input, outputs: apply(embedding, input) });
     const { graph } = traceLayersModel(model, { input: [null, 3] });
     expect(graph.nodes.get('tokens')!.type).toEqual({ dtype: 'i32', shape: ['N', 3] });
+    const [lookup] = nodesWithOp(graph, 'gather');
+    expect(lookup!.args[1], 'the ids as they are given, though tfjs lays them out flat').toBe('tokens');
   });
 
   it('the option input is for one input', () => {

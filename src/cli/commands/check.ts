@@ -14,6 +14,7 @@ import type { Program } from '../../ir/passes/pass.js';
 import { stated } from '../../ir/stated.js';
 import { presets } from '../../rules/presets.js';
 import { type Arguments, type Command, usageError } from '../arguments.js';
+import { optionsFor } from '../attention-options.js';
 import { printNodes, printRemarks, printTotals } from '../conservation-text.js';
 import { explanationOptions, explanationOptionsOf } from '../explanation-options.js';
 import { expectFile } from '../files.js';
@@ -145,10 +146,10 @@ function rowOf(rules: string, outcome: Outcome): readonly string[] {
 async function runAll(given: Arguments, terminal: Terminal, subject: Subject): Promise<void> {
   const outcomes = new Map<string, Outcome>();
   const hasAttention = attentionMatrices(canonical(subject.program).program.graph).length > 0;
-  for (const [rules, { attention }] of presets) {
-    if (attention !== undefined && !hasAttention) continue;
+  for (const [rules, preset] of presets) {
+    if (preset.attention !== undefined && !hasAttention) continue;
     try {
-      const own = { ...subject, options: { ...subject.options, rules } };
+      const own = { ...subject, options: { ...optionsFor(preset, subject.options), rules } };
       outcomes.set(rules, (await checkOne(terminal, own)).report);
     } catch (error) {
       // A preset that has no rule for one of the model's ops says so in its row

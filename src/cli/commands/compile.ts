@@ -99,8 +99,10 @@ scale, labels, rules and hashes.`,
     const asked = await explanationOptionsOf(given, manifest);
     const explainer = await watch.time('compile', () => compile(model, { ...options, ...asked }));
     for (const note of explainer.notes) terminal.err(`note: ${note}`);
+    // The tokenizer lies beside the model, and not beside the explainer
+    const { tokenizer: _, ...kept } = manifest;
     const told = {
-      ...manifest,
+      ...kept,
       ...(labels.length > 0 ? { labels } : {}),
       ...(scale === undefined ? {} : { scale }),
     };

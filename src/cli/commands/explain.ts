@@ -8,6 +8,7 @@ import { interruptible } from '../interrupt.js';
 import { explainMany } from '../many.js';
 import { methods } from '../method.js';
 import { manifestBeside } from '../model.js';
+import { patchOptions } from '../patches/options.js';
 import { disposeAll, prepare, subjectOf } from '../prepare.js';
 import { readingOptions } from '../reading.js';
 import { printReport, reportOf } from '../report.js';
@@ -88,6 +89,7 @@ on where a run was stopped.`,
       help: `run the explainer many times: ${methods.join(' or ')}\n(rules gradient, if none are named)`,
     },
     samples: { type: 'string', value: 'N', help: 'how many times (default 20)' },
+    ...patchOptions,
     out: {
       type: 'string',
       short: 'o',

@@ -4,6 +4,8 @@ import { listKernels } from '../../api/kernels.js';
 import { trace } from '../../api/model.js';
 import { canonical, compileExplanation, dialect } from '../../api/pipeline.js';
 import { printBytes } from '../../codegen/kernels/print/layout.js';
+import { attentionMatrices } from '../../ir/analyses/attention.js';
+import { tokenLayout } from '../../ir/analyses/tokens.js';
 import { RelcError } from '../../ir/error.js';
 import { activeValues, type Graph, nodesWithOp, printLoc } from '../../ir/graph.js';
 import { nearMisses } from '../../ir/passes/canonicalize/raise/raise.js';
@@ -82,6 +84,23 @@ function memoryLine(program: Program): string {
   }
 }
 
+/** What attention runs along; none where there is no attention. */
+function tokenLines(graph: Graph): string[] {
+  const matrices = attentionMatrices(graph);
+  const [first] = matrices;
+  if (first === undefined) return [];
+  const { count, special, grid } = tokenLayout(graph, first);
+  const parts = [
+    `tokens: ${count}`,
+    ...(special.length === 0
+      ? []
+      : [`of which ${special.join(', ')} ${special.length === 1 ? 'is' : 'are'} special`]),
+    ...(grid === undefined ? [] : [`and ${count - special.length} are patches`, grid.join(' × ')]),
+  ];
+  const blocks = matrices.at(-1)!.block + 1;
+  return [`${parts.join(', ')}; ${blocks} ${blocks === 1 ? 'block' : 'blocks'} of attention`];
+}
+
 /** What is left of the arithmetic of composites: told first, for a refusal may follow from it. */
 function nearMissNotes({ graph, weights }: Program): readonly string[] {
   return nearMisses(graph, dialect, weights).map(({ name, op, loc, composites, reason }) => {
@@ -112,12 +131,14 @@ export const inspectCommand: Command = {
     const { graph } = forward.program;
     for (const note of nearMissNotes(forward.program)) terminal.err(`note: ${note}`);
     const request = requestFor(await explanationOptionsOf(given, manifest));
-    const { chosen, notes, stages, program } = compileExplanation(forward, request);
-    const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
+    const { chosen, notes, stages, program, rules: table } = compileExplanation(forward, request);
+    const { scores } = stages.get('relevance')!.outputs;
+    const costs = costsOf(stages.get('specialize')!, program.graph, scores!, table);
     const rules = request.preset.name;
     terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
     printIo(terminal, graph);
     terminal.out(summary(graph));
+    for (const line of tokenLines(graph)) terminal.out(line);
     terminal.out(`${graph.name} ${rules}: ${printCosts(costs)}`);
     terminal.out(`memory: ${memoryLine(program)}`);
     terminal.out('');

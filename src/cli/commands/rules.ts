@@ -5,7 +5,7 @@ import { describeLosses, describeNames, describeParameters, describeResult } fro
 import { base, type Preset, presets } from '../../rules/presets.js';
 import { resolved } from '../../rules/resolve.js';
 import { type RuleDefinition, ruleTable } from '../../rules/rules.js';
-import type { Command } from '../arguments.js';
+import { type Arguments, type Command, usageError } from '../arguments.js';
 import { openRules } from '../rules-module.js';
 import { styled, type Terminal } from '../terminal.js';
 
@@ -36,15 +36,51 @@ function printLines(lines: readonly CompositeLine[]): string {
     .join('\n');
 }
 
-function printPreset(terminal: Terminal, preset: Preset): void {
+/** Whether anything flows back under a preset: methods of attention as it is have no use for rules. */
+const hasFlow = ({ attention }: Preset) =>
+  attention === undefined || attention.of === 'relevance' || attention.timesGradient;
+
+/** The lines of a preset. @param same  another preset that has been listed with the same lines */
+function linesText(preset: Preset, same: Preset | undefined): string[] {
+  if (!hasFlow(preset)) return [];
+  if (same !== undefined) return [`  rules as of ${same.name}`];
   const baseLines = new Set(base);
   const own = preset.composite.filter((line) => !baseLines.has(line));
+  return [
+    ...(own.length > 0 ? [printLines(own)] : []),
+    ...(own.length < preset.composite.length ? ['  then the base'] : []),
+  ];
+}
+
+function printPreset(terminal: Terminal, preset: Preset, same?: Preset): void {
   terminal.out(styled(terminal, 'bold', preset.name));
   terminal.out(paragraph('  ', `${preset.summary} (${preset.source}); seed ${preset.seed}`));
   for (const note of describeResult(preset)) terminal.out(paragraph('  ', note));
-  if (own.length > 0) terminal.out(printLines(own));
-  if (own.length < preset.composite.length) terminal.out('  then the base');
+  for (const line of linesText(preset, same)) terminal.out(line);
   terminal.out('');
+}
+
+/** Presets by what they explain: elements of values by rules, or tokens by attention matrices, whose rules are listed once. */
+function printAll(terminal: Terminal, all: readonly Preset[]): void {
+  const methods = all.filter(({ attention }) => attention !== undefined);
+  for (const preset of all) if (!methods.includes(preset)) printPreset(terminal, preset);
+  terminal.out(styled(terminal, 'bold', 'attention methods: a number for each token of a transformer'));
+  terminal.out('');
+  for (const [index, preset] of methods.entries()) {
+    const alike = methods
+      .slice(0, index)
+      .filter(hasFlow)
+      .find(({ composite }) => JSON.stringify(composite) === JSON.stringify(preset.composite));
+    printPreset(terminal, preset, alike);
+  }
+}
+
+/** The preset that is asked for, by its name or by --preset. @throws RelcError RELC5001 where both are given */
+function presetAsked(given: Arguments): string | undefined {
+  const [named] = given.rest(0);
+  const option = given.text('preset');
+  if (named === undefined || option === undefined) return named ?? option;
+  throw usageError(`--preset ${option} and ${named} both name a preset`, rulesCommand);
 }
 
 function printRule(terminal: Terminal, name: string, rule: RuleDefinition): void {
@@ -74,38 +110,40 @@ async function openPreset(named: string): Promise<Preset> {
 
 export const rulesCommand: Command = {
   name: 'rules',
-  positionals: [],
+  positionals: ['[PRESET]'],
   summary: 'list the presets with their tables, and the rules they use',
   description: `A composite is a list of lines; the first line that matches an op chooses its rule. An op that no line
 matches is refused by name. A line may ask for a kind or an op, a name with * for any letters, the first or the last
-layer, layers by number. --preset NAME --json prints a file to change and use as --rules my.json:
+layer, layers by number. relc rules PRESET --json prints a file to change and use as --rules my.json:
   { "extends": "base", "composite": [["dense", { "kind": "dense", "last": true }, { "rule": "epsilon" }], …] }
-An object may state name, summary, source, extends ("base" or a preset), composite, seed, quantity and result.
+An object may state name, summary, source, extends ("base" or a preset), composite, seed, quantity, result and attention.
 Kinds: ${Object.keys(kinds).join(', ')}.`,
   options: {
     preset: {
       type: 'string',
       short: 'p',
       value: 'NAME|FILE',
-      help: 'only this preset, or file of rules, and its rules',
+      help: 'only this preset, or file of rules, and its rules: as the argument',
     },
     json: { type: 'boolean', help: 'print the preset as a file of rules; without --preset a list of all' },
   },
   examples: [
     'relc rules',
-    'relc rules --preset epsilon-plus',
+    'relc rules epsilon-plus',
+    'relc rules transformer-attribution',
     'relc rules --preset epsilon --json > my.json',
   ],
   async run(given, terminal) {
-    const only = given.text('preset');
+    const only = presetAsked(given);
     const shown = only === undefined ? [...presets.values()] : [await openPreset(only)];
     if (given.flag('json')) {
       const files = shown.map(printComposite);
       terminal.out(only === undefined ? `[\n${files.join(',\n')}\n]` : files[0]!);
       return;
     }
-    for (const preset of shown) printPreset(terminal, preset);
-    const lines = shown.flatMap((preset) => preset.composite);
+    if (only === undefined) printAll(terminal, shown);
+    else printPreset(terminal, shown[0]!);
+    const lines = shown.filter(hasFlow).flatMap((preset) => preset.composite);
     if (base.some((line) => lines.includes(line))) {
       terminal.out(styled(terminal, 'bold', 'the base'));
       terminal.out(`${printLines(base)}\n`);

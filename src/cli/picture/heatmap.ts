@@ -18,13 +18,16 @@ export interface HeatmapOptions {
   readonly scale?: number;
   /** One line above the map; cut where it is too long. */
   readonly title?: string;
+  /** A part of the map to frame, in shares of the map's width and height. */
+  readonly marked?: Box;
 }
 
 const white: Colour = [255, 255, 255];
 const ink: Colour = [51, 51, 51];
 const frameColour: Colour = [190, 190, 190];
 
-const shorterSide = 448;
+/** Pixels that the shorter side of a map comes to, or just above. */
+export const shorterSide = 448;
 const longerSideLimit = 2048;
 const pixelLimit = 100e6;
 
@@ -40,7 +43,7 @@ interface Layout {
   readonly bar: Box;
 }
 
-/** A rectangle of the canvas. */
+/** A rectangle, of the canvas where nothing else is said. */
 export interface Box {
   readonly left: number;
   readonly top: number;
@@ -58,19 +61,21 @@ export interface Box {
  */
 export function renderHeatmap(heat: Heat, options: HeatmapOptions = {}): Picture {
   checkHeat(heat);
-  const scale = options.scale ?? defaultScale(heat);
+  const scale = options.scale ?? scaleTo(shorterSide, heat);
   checkScale(scale, heat);
   const limit = limitOf(heat.data);
   const layout = layOut(heat.width * scale, heat.height * scale, limit, options.title);
   const canvas = createCanvas(layout.width, layout.height, white);
   drawMap(canvas, layout.map, heat, limit, options.picture);
+  if (options.marked !== undefined) drawMark(canvas, layout, options.marked);
   drawBar(canvas, layout, limit);
   if (options.title !== undefined) drawTitle(canvas, layout, options.title);
   return canvas;
 }
 
-function defaultScale({ width, height }: Heat): number {
-  const wanted = Math.ceil(shorterSide / Math.min(width, height));
+/** How many times as large a map is drawn for its shorter side to come to so many pixels, or just above. */
+export function scaleTo(shorter: number, { width, height }: Pick<Heat, 'width' | 'height'>): number {
+  const wanted = Math.ceil(shorter / Math.min(width, height));
   const allowed = Math.floor(longerSideLimit / Math.max(width, height));
   return Math.max(1, Math.min(wanted, allowed));
 }
@@ -133,6 +138,19 @@ export function drawMap(
     }
   }
   drawFrame(canvas, box.left, box.top, box.width, box.height, frameColour);
+}
+
+/** Frames a part of the map: a dark line along its edges, between white ones. */
+function drawMark(canvas: Canvas, { size, map }: Layout, marked: Box): void {
+  const [left, right] = [marked.left, marked.left + marked.width].map((at) => Math.round(at * map.width));
+  const [top, bottom] = [marked.top, marked.top + marked.height].map((at) => Math.round(at * map.height));
+  for (let inset = 0; inset <= size + 1; inset++) {
+    const colour = inset === 0 || inset === size + 1 ? white : ink;
+    const [width, height] = [right! - left! - 2 * inset, bottom! - top! - 2 * inset];
+    if (width > 0 && height > 0) {
+      drawFrame(canvas, map.left + left! + inset, map.top + top! + inset, width, height, colour);
+    }
+  }
 }
 
 /** The colour of a strength -1..1 over a grey 0..1: the grey itself at strength 0, the pure colour at 1 and -1. */

@@ -64,7 +64,7 @@ ol{list-style:none}
 .w.special.z{padding:.3em .45em}
 .none{color:var(--dim);font-size:.9375rem}
 .w::after,.hint{position:absolute;left:0;right:0;bottom:0;padding:.5rem .8rem;border-radius:.5rem;font:.875rem/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-numeric:tabular-nums;pointer-events:none}
-.w::after{content:attr(data-tip);visibility:hidden;z-index:1;background:var(--tip);color:var(--tip-ink)}
+.w::after{content:attr(data-tip);visibility:hidden;z-index:1;white-space:normal;background:var(--tip);color:var(--tip-ink)}
 .w:hover::after{visibility:visible}
 .hint{color:var(--dim);background:var(--page);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .sum{color:var(--dim);font-size:.875rem;font-variant-numeric:tabular-nums}

@@ -30,9 +30,12 @@ const plain = (name: string) =>
     .replace(/_\d+$/, '')
     .replaceAll(/[^a-z]+/g, '_');
 
-/** Roles by the ends of names. PyTorch's key_padding_mask is 1 where others are 0, and no role. */
+/**
+ * Roles by the ends of names. PyTorch's key_padding_mask is 1 where others are 0, Longformer's global_attention_mask is
+ * about other tokens: they have none.
+ */
 const filled = {
-  mask: /(^|_)(?<!key_)(attention_|input_|padding_)?mask$/,
+  mask: /(^|(?<!key|global)_)(attention|input|padding)_mask$|^mask$/,
   types: /(^|_)(type_ids?|segment_ids?|segments|token_types?)$/,
   positions: /(^|_)(position_ids?|positions?)$/,
 } as const;

@@ -10,7 +10,7 @@ export interface OneHot {
 }
 
 /** By op, the operands where the result is zero if they are: 0·y = 0 and 0/den(z) = 0, for finite y and den(z) ≠ 0. */
-const zerosOf: Readonly<Record<string, readonly number[]>> = {
+export const zerosOf: Readonly<Record<string, readonly number[]>> = {
   mul: [0, 1],
   neg: [0],
   quotient: [0],

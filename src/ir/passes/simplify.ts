@@ -37,14 +37,6 @@ const identities: Readonly<Record<string, Identity>> = {
     if (isIdentityPerm(composed)) return x.args[0];
     return builder.add('transpose', [x.args[0]!], { attrs: { perm: composed }, name: node.name });
   },
-  // gather(t, reshape(i)) = reshape(gather(t, i)): what is looked up stands where its index stood
-  gather(node, builder) {
-    const [table, indices] = node.args as [Name, Name];
-    const moved = builder.node(indices);
-    if (moved.op !== 'reshape' || node.attrs.axis !== 0) return undefined;
-    const rows = builder.add('gather', [table, moved.args[0]!], { attrs: node.attrs });
-    return builder.add('reshape', [rows], { type: node.type, name: node.name });
-  },
   broadcast: (node, builder) =>
     sameShape(builder.typeOf(node.args[0]!).shape, node.type.shape) ? node.args[0] : undefined,
   cast: (node, builder) => (sameType(builder.typeOf(node.args[0]!), node.type) ? node.args[0] : undefined),

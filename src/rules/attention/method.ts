@@ -37,12 +37,15 @@ export interface AttentionOptions {
 
 /** @throws RelcError RELC3004 where an option has no meaning for the method */
 export function adapted(method: AttentionMethod, options: AttentionOptions): AttentionMethod {
-  const { block = method.block, normalizeRows } = options;
+  const { block = method.block, normalizeRows, perBlock } = options;
   if (!Number.isInteger(block)) {
     throw new RelcError('RELC3004', `attention block is ${block}, expected a whole number`);
   }
   if (normalizeRows !== undefined && method.combine !== 'rollout') {
     throw new RelcError('RELC3004', 'normalizeRows is for rollouts: this method reads one block');
+  }
+  if (perBlock && method.combine === 'grad-cam') {
+    throw new RelcError('RELC3004', 'perBlock is for methods that average matrices: this one weighs heads');
   }
   return { ...method, block, normalizeRows: normalizeRows ?? method.normalizeRows };
 }

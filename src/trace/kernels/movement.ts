@@ -161,7 +161,15 @@ function gather(call: KernelCall): Name {
   }
   const axis = axesOf(numberAttr(call, 'axis', 0), rank)[0]!;
   const indices = need(call, 'indices');
-  return oneFrom(r, x, indices, axis) ?? r.add('gather', [x, indices], { axis });
+  return oneFrom(r, x, indices, axis) ?? gatherUnreshaped(r, x, indices, axis);
+}
+
+/** x[reshape(i)] = reshape(x[i]): an embedding layer flattens its ids, and is to be seen as a lookup of the ids themselves. */
+function gatherUnreshaped(r: Recorder, x: Name, indices: Name, axis: number): Name {
+  const { op, args } = r.builder.node(indices);
+  if (op !== 'reshape') return r.add('gather', [x, indices], { axis });
+  const shape = r.shapeOf(x).toSpliced(axis, 1, ...r.shapeOf(indices));
+  return r.k.reshape(gatherUnreshaped(r, x, args[0]!, axis), shape);
 }
 
 /** What one constant index picks, as a slice; undefined of other indices. */

@@ -44,25 +44,10 @@ export const wordPiece = {
 /** Characters of bytes as GPT-2 writes them: Ġ is a space, Ã and © the two bytes of é. */
 const bytePieces = [
   ...['<s>', '</s>', 'Ġ', 'Ċ', 'a', 'f', 'i', 'l', 'm', 'w', 'o', 'n', 'd', 'e', 'r', 'u', '.', 'Ã', '©'],
-  ...['Ġw', 'on', 'der', 'Ġwon', 'Ġwonder', 'fu', 'ful', 'fi', 'lm', 'Ġf', 'Ġfi', 'Ġfilm', 'film', 'de'],
+  ...['Ġw', 'on', 'der', 'Ġwon', 'Ġwonder', 'fu', 'ful', 'fi', 'lm', 'Ġfilm', 'film', 'de'],
 ];
 const byteMerges = [
-  ...[
-    'Ġ w',
-    'o n',
-    'd e',
-    'de r',
-    'Ġw on',
-    'Ġwon der',
-    'f u',
-    'fu l',
-    'f i',
-    'l m',
-    'Ġ f',
-    'Ġf i',
-    'Ġfi lm',
-    'fi lm',
-  ],
+  ...['Ġ w', 'o n', 'd e', 'de r', 'Ġw on', 'Ġwon der', 'f u', 'fu l', 'f i', 'l m', 'fi lm', 'Ġ film'],
 ];
 
 /** Like RoBERTa's: no padding token of its own is known. */

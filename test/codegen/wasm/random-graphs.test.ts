@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { RelcError } from '../../../src/ir/error.js';
 import { evaluate, type Inputs } from '../../../src/ir/evaluate.js';
 import { type Graph, nodesWithOp } from '../../../src/ir/graph.js';
-import { decomposeNormalizations } from '../../../src/ir/passes/decompose.js';
+import { decomposeWholeOps } from '../../../src/ir/passes/decompose.js';
 import { print } from '../../../src/ir/print.js';
 import { tameGraphs } from '../../ir/arbitrary-graph.js';
 import { inputsFor, weightsFor } from '../../ir/support.js';
@@ -36,7 +36,7 @@ function isCompared(graph: Graph): boolean {
     if (error instanceof RelcError && error.code === 'RELC1009') return false;
     throw error;
   }
-  const got = runOnWasm(decomposeNormalizations(graph, dialect), inputs, weights);
+  const got = runOnWasm(decomposeWholeOps(graph, dialect), inputs, weights);
   for (const [key, { data }] of Object.entries(wanted)) {
     const bad = data.findIndex((value, index) => !agree(got[key]!.data[index]!, value));
     if (bad >= 0)

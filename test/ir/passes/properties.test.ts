@@ -7,6 +7,7 @@ import { forward } from '../../../src/ir/forward.js';
 import { parse } from '../../../src/ir/parse.js';
 import { canonicalize } from '../../../src/ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../../../src/ir/passes/common-subexpressions.js';
+import { crop } from '../../../src/ir/passes/crop/crop.js';
 import { deadCode } from '../../../src/ir/passes/dead-code.js';
 import { decompose } from '../../../src/ir/passes/decompose.js';
 import { foldConstants } from '../../../src/ir/passes/fold-constants.js';
@@ -37,13 +38,14 @@ function agree(a: number, b: number, tolerance: number): boolean {
 }
 
 const passes = [
+  { pass: decompose, tolerance: 1e-12 },
   { pass: simplify, tolerance: 0 },
   { pass: shareBiasless, tolerance: 0 },
   { pass: shareHalves, tolerance: 1e-12 },
   { pass: oneHot, tolerance: 1e-12 },
   { pass: joinSlices, tolerance: 1e-12 },
   { pass: commonSubexpressions, tolerance: 0 },
-  { pass: decompose, tolerance: 1e-12 },
+  { pass: crop, tolerance: 1e-12 },
   { pass: deadCode, tolerance: 0 },
   { pass: foldConstants, tolerance: 1e-5 },
   { pass: canonicalize, tolerance: 1e-5 },

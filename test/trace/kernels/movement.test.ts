@@ -217,6 +217,12 @@ const lookups: readonly Movement[] = [
     run: (x: tf.Tensor2D, { w, places }: { w: tf.Tensor2D; places: tf.Tensor2D }) =>
       tf.gather(w, x).add(places),
   },
+  {
+    name: 'an embedding of ids laid out flat',
+    input: integers,
+    weights: { w: [4, 5] },
+    run: (x: tf.Tensor2D, { w }: Weight<tf.Tensor2D>) => tf.gather(w, x.reshape([-1])).reshape([-1, 3, 5]),
+  },
   { name: 'oneHot', input: integers, run: (x: tf.Tensor2D) => tf.oneHot(x, 4) },
   {
     name: 'oneHot with values',
