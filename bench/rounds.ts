@@ -29,8 +29,11 @@ export interface Measured {
   readonly multiple: number;
   /** Of its explanation to that of the first contestant in the same round. */
   readonly versus: number;
-  /** From the relevance of relc on tfjs, or of the first contestant where that did not run; of max|R|. */
-  readonly difference: number;
+  /**
+   * From the relevance of relc on tfjs, of max|R|; undefined where that did not run. Where only the compared preset runs
+   * there, from that of relc.
+   */
+  readonly difference: number | undefined;
 }
 
 export interface PresetMeasured extends Measured {
@@ -100,7 +103,7 @@ function measured(
   times: Times,
   { contestant: { name }, relevance }: Ready<Contestant>,
   leader: Ready<Contestant> | undefined,
-  reference: Float32Array,
+  reference: Float32Array | undefined,
 ) {
   return {
     name,
@@ -108,7 +111,7 @@ function measured(
     explain: median(times.get(name)!),
     multiple: medianRatio(times, name, forwardOf(name)),
     versus: leader === undefined ? Number.NaN : medianRatio(times, name, leader.contestant.name),
-    difference: largestDifference(relevance, reference),
+    difference: reference && largestDifference(relevance, reference),
   };
 }
 
@@ -155,7 +158,7 @@ async function enter(target: Target, built: Built, rules: string, threads: numbe
   return { contestant, relevance, first };
 }
 
-/** The targets of relc on one preset. @returns the relevance on tfjs */
+/** The targets of relc on one preset. @returns the relevance on tfjs, or else that of the first */
 async function measurePreset(
   setting: Setting,
   built: Built,
@@ -173,7 +176,7 @@ async function measurePreset(
   }
   const [leader] = entries;
   if (leader === undefined) return undefined;
-  const reference = (entries.find(({ contestant }) => contestant.name === tfjs.name) ?? leader).relevance;
+  const reference = entries.find(({ contestant }) => contestant.name === tfjs.name)?.relevance;
   const times = await race(
     entries.map(({ contestant }) => contestant),
     setting,
@@ -198,7 +201,7 @@ async function measurePreset(
     }
     entry.contestant.dispose();
   }
-  return reference;
+  return reference ?? leader.relevance;
 }
 
 /** A first explanation. @throws Error where it is not what it is compared with */
