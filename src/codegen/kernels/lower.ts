@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../../ir/builder.js';
 import { type Dialect, numberOf, numbersOf } from '../../ir/dialect.js';
 import type { Name, Node } from '../../ir/graph.js';
 import { resizeMatrix } from '../../ir/ops/resize.js';
-import { decomposeNormalizations } from '../../ir/passes/decompose.js';
+import { decomposeWholeOps } from '../../ir/passes/decompose.js';
 import type { Pass, Program } from '../../ir/passes/pass.js';
 import { rewrite } from '../../ir/passes/rewrite.js';
 import type { TensorData } from '../../ir/tensor.js';
@@ -100,7 +100,7 @@ export const lowerForKernels: Pass = {
   summary: 'softmax, means, normalizations and resizing as maps, reductions and products',
   run(program: Program, dialect: Dialect): Program {
     const weights = new Map(program.weights);
-    const plain = decomposeNormalizations(program.graph, dialect);
+    const plain = decomposeWholeOps(program.graph, dialect);
     const graph = rewrite(plain, dialect, (node, { builder }) => lowered(node, builder, weights));
     return { graph, weights };
   },
