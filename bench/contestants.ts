@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 import { wasmEngine } from '../src/api/engines/wasm.js';
 import { canonical } from '../src/api/pipeline.js';
 import { compile, type Explainer, type Program } from '../src/index.js';
-import { tensor } from '../src/ir/tensor.js';
+import type { TensorData } from '../src/ir/tensor.js';
 import { type Costs, costsOf } from '../src/rules/costs.js';
 import type { Prepared } from './eager/careful-vgg.js';
-import type { Subject } from './networks/network.js';
+import type { DifferentiableSubject, Subject } from './networks/network.js';
 
 export interface Contestant {
   readonly name: string;
@@ -56,9 +56,19 @@ async function taken(tensor: tf.Tensor): Promise<Float32Array> {
   return values;
 }
 
-const predict = async ({ predict, input }: Subject): Promise<void> => {
-  await taken(predict(input));
+const predict = async (subject: Subject): Promise<void> => {
+  await taken(subject.predict());
 };
+
+/** What an engine is given for a subject's inputs. */
+async function feedOf({ input }: Subject, { inputs }: Explainer): Promise<Record<string, TensorData>> {
+  const given = input instanceof tf.Tensor ? { [inputs[0]!.name]: input } : input;
+  const entries = Object.entries(given).map(async ([name, values]): Promise<[string, TensorData]> => {
+    const { dtype } = inputs.find((node) => node.name === name)!.type;
+    return [name, { dtype, shape: values.shape, data: await values.data<'float32' | 'int32'>() }];
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
 
 /** Modules of relc's own. The model alone is a module too. */
 const wasm: Target = {
@@ -67,9 +77,10 @@ const wasm: Target = {
   async compile({ subject, program, rules, threads }) {
     const explainer = await compile(program, { rules, range, threads, target: 'wasm' });
     const alone = await wasmEngine(canonical(program).program, { threads });
-    const [input] = explainer.inputs;
-    const numbers = await subject.input.data<'float32'>();
-    const feed = { [input!.name]: tensor(subject.input.shape, numbers) };
+    const feed = await feedOf(subject, explainer);
+    const numbers = Object.fromEntries(
+      Object.entries(feed).map(([name, { data }]) => [name, Float32Array.from(data)]),
+    );
     return {
       name: wasm.name,
       costs: explainerCosts(explainer),
@@ -105,7 +116,7 @@ export const tfjs: Target = {
 export const targets: readonly Target[] = [wasm, tfjs];
 
 /** Relevance propagation written by hand, on the model as tfjs runs it. */
-export function eager(name: string, subject: Subject, prepared: Prepared): Contestant {
+export function eager(name: string, subject: DifferentiableSubject, prepared: Prepared): Contestant {
   return {
     name,
     tolerance: 1e-4,
@@ -116,7 +127,7 @@ export function eager(name: string, subject: Subject, prepared: Prepared): Conte
 }
 
 /** The derivative of the largest score, by tfjs. */
-export function gradient(subject: Subject): Contestant {
+export function gradient(subject: DifferentiableSubject): Contestant {
   const derivative = tf.grad((x) => tf.max(subject.logits(x)));
   return {
     name: 'tf.grad',

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Explainer, emit } from '../src/index.js';
+import { elementCount } from '../src/ir/type.js';
 
 export interface EmittedMeasured {
   /** Bytes of the module, without weights. */
@@ -20,22 +21,28 @@ const script = `
 import { readFileSync } from 'node:fs';
 import { load } from './explainer.js';
 const explainer = await load({ threads: 1 });
-const size = Number(process.argv[2]);
-await explainer.explain(Float32Array.from({ length: size }, (_, index) => Math.sin(index)));
-await explainer.explain(Float32Array.from({ length: size }, (_, index) => Math.cos(index)));
+const sizes = JSON.parse(process.argv[2]);
+const inputs = (value) => Object.fromEntries(sizes.map(({ name, size, isInteger }) => [
+  name,
+  Float32Array.from({ length: size }, (_, index) => (isInteger ? index % 2 : value(index))),
+]));
+await explainer.explain(inputs(Math.sin));
+await explainer.explain(inputs(Math.cos));
 console.log(1024 * Number(/^VmHWM:\\s*(\\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]));
 `;
 
-/** Writes, runs and removes the explainer. @param size  elements of its input */
-export async function measureEmitted(explainer: Explainer, size: number): Promise<EmittedMeasured> {
+/** Writes, runs and removes the explainer. */
+export async function measureEmitted(explainer: Explainer): Promise<EmittedMeasured> {
   const directory = mkdtempSync(join(tmpdir(), 'relc-bench-'));
   try {
     const files = await emit(explainer, 'wasm');
     for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content);
     writeFileSync(join(directory, 'once.mjs'), script);
-    const printed = execFileSync(process.execPath, [join(directory, 'once.mjs'), String(size)], {
-      encoding: 'utf8',
-    });
+    const sizes = explainer.inputs.map(({ name, type }) => ({
+      ...{ name, size: elementCount(type.shape), isInteger: type.dtype !== 'f32' },
+    }));
+    const args = [join(directory, 'once.mjs'), JSON.stringify(sizes)];
+    const printed = execFileSync(process.execPath, args, { encoding: 'utf8' });
     const { weightBytes, arenaBytes } = explainer.kernels().memory;
     const moduleBytes = files['explainer.wasm']!.length;
     return { moduleBytes, weightBytes, arenaBytes, realBytes: Number(printed) };

@@ -1,14 +1,15 @@
 // The networks that are measured: their presets, and what is written by hand for one of them.
 import type * as tf from '@tensorflow/tfjs';
-import { type Contestant, eager } from './contestants.js';
+import { type Contestant, eager, gradient } from './contestants.js';
 import { carefulVgg } from './eager/careful-vgg.js';
 import { carefulStack, naturalStack } from './eager/dense-stack.js';
 import { naturalVgg } from './eager/natural-vgg.js';
 import { stepsOf } from './eager/steps.js';
 import { denseStackSubject, type StackSubject } from './networks/dense-stack.js';
 import { mobilenetV2 } from './networks/mobilenet-v2.js';
-import { pictureSubject, type Subject } from './networks/network.js';
+import { type DifferentiableSubject, pictureSubject, type Subject } from './networks/network.js';
 import { resnet50 } from './networks/resnet50.js';
+import { bertSubject, vitSubject } from './networks/transformers.js';
 import { vgg16 } from './networks/vgg16.js';
 
 export interface Network {
@@ -20,29 +21,47 @@ export interface Network {
   readonly compared: string;
   /** Whether two programs of tfjs with its weights are too many for tfjs's 4 GB. */
   readonly large: boolean;
+  /** Whether every preset runs on tfjs too, or the compared one alone: explanations take it many seconds. */
+  readonly onTfjs: 'every preset' | 'compared';
   build(): Subject;
-  /** The compared preset, written by hand. */
-  byHand(subject: Subject): readonly Contestant[];
+  /** What the compared preset is set beside: the same by hand, and the gradient where there is one. */
+  others(subject: Subject): readonly Contestant[];
 }
 
 const kept = () => undefined;
 
-function vggByHand(subject: Subject): readonly Contestant[] {
+function besideVgg(built: Subject): readonly Contestant[] {
+  const subject = built as DifferentiableSubject;
   const model = subject.model as tf.LayersModel;
   const steps = stepsOf(model);
   return [
     eager('eager, careful', subject, carefulVgg(model)),
     eager('eager, natural', subject, { relevance: (input) => naturalVgg(steps, input), dispose: kept }),
+    gradient(subject),
   ];
 }
 
-function stackByHand(subject: Subject): readonly Contestant[] {
-  const { params } = subject as StackSubject;
+function besideStack(built: Subject): readonly Contestant[] {
+  const subject = built as StackSubject;
+  const { params } = subject;
   return [
     eager('eager, careful', subject, carefulStack(params)),
     eager('eager, natural', subject, { relevance: (input) => naturalStack(params, input), dispose: kept }),
+    gradient(subject),
   ];
 }
+
+const besideGradient = (built: Subject): readonly Contestant[] => [gradient(built as DifferentiableSubject)];
+
+/** The presets that are for transformers. */
+const transformerPresets = [
+  'attnlrp',
+  'cp-lrp',
+  'transformer-attribution',
+  'rollout',
+  'last-layer',
+  'attention-rollout',
+];
 
 export const networks: readonly Network[] = [
   {
@@ -51,8 +70,9 @@ export const networks: readonly Network[] = [
     presets: ['epsilon', 'epsilon-plus', 'epsilon-alpha2-beta1', 'epsilon-gamma-box', 'epsilon-plus-flat'],
     compared: 'epsilon-plus',
     large: true,
+    onTfjs: 'every preset',
     build: () => pictureSubject(vgg16(), 224),
-    byHand: vggByHand,
+    others: besideVgg,
   },
   {
     key: 'resnet50',
@@ -60,8 +80,9 @@ export const networks: readonly Network[] = [
     presets: ['epsilon', 'epsilon-plus', 'epsilon-gamma-box'],
     compared: 'epsilon-plus',
     large: false,
+    onTfjs: 'every preset',
     build: () => pictureSubject(resnet50(), 224),
-    byHand: () => [],
+    others: besideGradient,
   },
   {
     key: 'mobilenet',
@@ -69,8 +90,9 @@ export const networks: readonly Network[] = [
     presets: ['epsilon', 'epsilon-plus', 'epsilon-gamma-box'],
     compared: 'epsilon-plus',
     large: false,
+    onTfjs: 'every preset',
     build: () => pictureSubject(mobilenetV2(), 224),
-    byHand: () => [],
+    others: besideGradient,
   },
   {
     key: 'dense',
@@ -78,7 +100,28 @@ export const networks: readonly Network[] = [
     presets: ['epsilon'],
     compared: 'epsilon',
     large: false,
+    onTfjs: 'every preset',
     build: denseStackSubject,
-    byHand: stackByHand,
+    others: besideStack,
+  },
+  {
+    key: 'vit',
+    title: 'ViT-B/16, 224×224×3',
+    presets: ['gradient', ...transformerPresets],
+    compared: 'attnlrp',
+    large: false,
+    onTfjs: 'compared',
+    build: vitSubject,
+    others: besideGradient,
+  },
+  {
+    key: 'bert',
+    title: 'BERT base, 128 tokens',
+    presets: transformerPresets,
+    compared: 'attnlrp',
+    large: false,
+    onTfjs: 'compared',
+    build: bertSubject,
+    others: () => [],
   },
 ];

@@ -1,7 +1,7 @@
 // One network on one number of threads: its presets on every target of relc, then those that are compared with them.
 import { type Program, trace } from '../src/index.js';
 import { type CompileMeasured, measureCompiling } from './compiling.js';
-import { type Compiled, type Contestant, gradient, type Target, targets, tfjs } from './contestants.js';
+import { type Compiled, type Contestant, type Target, targets, tfjs } from './contestants.js';
 import { type EmittedMeasured, measureEmitted } from './emitted.js';
 import type { Network } from './line-up.js';
 import { interleaved, largestDifference, median, medianRatio, type Times, timed } from './measure.js';
@@ -29,8 +29,11 @@ export interface Measured {
   readonly multiple: number;
   /** Of its explanation to that of the first contestant in the same round. */
   readonly versus: number;
-  /** From the relevance of relc on tfjs, of max|R|. */
-  readonly difference: number;
+  /**
+   * From the relevance of relc on tfjs, of max|R|; undefined where that did not run. Where only the compared preset runs
+   * there, from that of relc.
+   */
+  readonly difference: number | undefined;
 }
 
 export interface PresetMeasured extends Measured {
@@ -100,7 +103,7 @@ function measured(
   times: Times,
   { contestant: { name }, relevance }: Ready<Contestant>,
   leader: Ready<Contestant> | undefined,
-  reference: Float32Array,
+  reference: Float32Array | undefined,
 ) {
   return {
     name,
@@ -108,7 +111,7 @@ function measured(
     explain: median(times.get(name)!),
     multiple: medianRatio(times, name, forwardOf(name)),
     versus: leader === undefined ? Number.NaN : medianRatio(times, name, leader.contestant.name),
-    difference: largestDifference(relevance, reference),
+    difference: reference && largestDifference(relevance, reference),
   };
 }
 
@@ -155,7 +158,7 @@ async function enter(target: Target, built: Built, rules: string, threads: numbe
   return { contestant, relevance, first };
 }
 
-/** The targets of relc on one preset. @returns the relevance on tfjs */
+/** The targets of relc on one preset. @returns the relevance on tfjs, or else that of the first */
 async function measurePreset(
   setting: Setting,
   built: Built,
@@ -165,14 +168,15 @@ async function measurePreset(
   const { network, threads, say } = setting;
   say(`${network.key}, ${threads} threads, ${rules}`);
   const entries: PresetEntry[] = [];
-  for (const target of targets) {
+  const runs = network.onTfjs === 'every preset' ? targets : targets.filter(({ ownMemory }) => ownMemory);
+  for (const target of runs) {
     const name = `${target.name}, ${rules}`;
     const entry = await attempt(setting, name, results, () => enter(target, built, rules, threads));
     if (entry !== undefined) entries.push(entry);
   }
   const [leader] = entries;
   if (leader === undefined) return undefined;
-  const reference = (entries.find(({ contestant }) => contestant.name === tfjs.name) ?? leader).relevance;
+  const reference = entries.find(({ contestant }) => contestant.name === tfjs.name)?.relevance;
   const times = await race(
     entries.map(({ contestant }) => contestant),
     setting,
@@ -192,13 +196,12 @@ async function measurePreset(
     });
     if (rules === network.compared && threads === 1 && entry === leader) {
       say(`${network.key}, ${rules} as files`);
-      const size = built.subject.input.size;
-      const files = await measureEmitted(entry.contestant.explainer, size);
+      const files = await measureEmitted(entry.contestant.explainer);
       results.memory.push({ network: network.key, rules, ...files });
     }
     entry.contestant.dispose();
   }
-  return reference;
+  return reference ?? leader.relevance;
 }
 
 /** A first explanation. @throws Error where it is not what it is compared with */
@@ -228,7 +231,7 @@ async function compare(
   const makers: (() => Promise<Contestant>)[] = beside.map(
     (target) => () => target.compile({ subject, program, rules, threads }),
   );
-  const others = [...network.byHand(subject), gradient(subject)].map((other) => async () => other);
+  const others = network.others(subject).map((other) => async () => other);
   const entries: Ready<Contestant>[] = [];
   for (const make of [...makers, ...others]) {
     const contestant = await make();
@@ -268,15 +271,19 @@ export async function measureNetwork(setting: Setting, results: Results): Promis
     return { subject, ...traced };
   };
   let reference: Float32Array | undefined;
-  for (const rules of network.presets) {
+  // What needs no memory of tfjs goes on with the weights that are there
+  const groups = network.onTfjs === 'compared' ? [network.presets] : network.presets.map((rules) => [rules]);
+  for (const group of groups) {
     await afresh(setting, async (subject) => {
       const built = await build(subject);
-      if (setting.threads === 1) {
-        const measured = measureCompiling(built.program, rules);
-        results.compiling.push({ network: network.key, trace: built.trace, ...measured });
+      for (const rules of group) {
+        if (setting.threads === 1) {
+          const measured = measureCompiling(built.program, rules);
+          results.compiling.push({ network: network.key, trace: built.trace, ...measured });
+        }
+        const relevance = await measurePreset(setting, built, rules, results);
+        if (rules === network.compared) reference = relevance;
       }
-      const relevance = await measurePreset(setting, built, rules, results);
-      if (rules === network.compared) reference = relevance;
     });
   }
   await afresh(setting, async (subject) => {

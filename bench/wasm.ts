@@ -37,11 +37,12 @@ function presetTable(title: string, rows: readonly PresetMeasured[]): Table {
       ...[number(row.explain), number(row.explainRate), percent(row.ofPeak), number(row.multiple)],
       number(row.work),
       ...[number(row.floor), number(row.first)],
-      row.difference.toExponential(1),
+      difference(row),
     ]),
   };
 }
 
+const difference = (row: Measured) => row.difference?.toExponential(1) ?? '–';
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 const megabytes = (bytes: number) => number(bytes / 1e6);
 
@@ -83,7 +84,7 @@ function comparedTable(title: string, rows: readonly Measured[]): Table {
     head: ['by', 'threads', 'forward ms', 'explain ms', '× forward', '× the first', 'difference'],
     rows: rows.map((row) => [
       ...[row.name, String(row.threads), number(row.forward), number(row.explain), number(row.multiple)],
-      ...[number(row.versus), row.name === 'tf.grad' ? '–' : row.difference.toExponential(1)],
+      ...[number(row.versus), row.name === 'tf.grad' ? '–' : difference(row)],
     ]),
   };
 }

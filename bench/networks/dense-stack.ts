@@ -1,6 +1,6 @@
 // Twelve dense layers of the size of ViT-B's: 768 → 3072 and 3072 → 768 in turn on 197 tokens, then a classifier.
 import * as tf from '@tensorflow/tfjs';
-import type { Subject } from './network.js';
+import type { DifferentiableSubject } from './network.js';
 import { RandomTensors } from './random.js';
 
 export const tokens = 197;
@@ -48,7 +48,7 @@ function denseStack(x: tf.Tensor3D, { layers, head }: StackParams): tf.Tensor {
   return tf.add(tf.matMul(mean as tf.Tensor2D, head.w), head.b);
 }
 
-export interface StackSubject extends Subject {
+export interface StackSubject extends DifferentiableSubject {
   readonly params: StackParams;
 }
 
@@ -61,7 +61,7 @@ export function denseStackSubject(): StackSubject {
     model: denseStack,
     options: { input: [1, tokens, widths[0]!], params: { ...params } as never },
     input,
-    predict: (x) => tf.tidy(() => run(x)),
+    predict: () => tf.tidy(() => run(input)),
     logits: run,
     dispose: () => tf.dispose([input, params as never]),
   };

@@ -7,11 +7,18 @@ import { RandomTensors } from './random.js';
 export interface Subject {
   readonly model: Model;
   readonly options: TraceOptions;
-  readonly input: tf.Tensor;
-  predict(x: tf.Tensor): tf.Tensor;
-  /** The scores before a final softmax, differentiable. */
-  logits(x: tf.Tensor): tf.Tensor;
+  /** What it is run on: one tensor, or tensors by name. */
+  readonly input: tf.Tensor | Readonly<Record<string, tf.Tensor>>;
+  /** The model as it is, on the input. */
+  predict(): tf.Tensor;
   dispose(): void;
+}
+
+/** A network that has a derivative with respect to its one input. */
+export interface DifferentiableSubject extends Subject {
+  readonly input: tf.Tensor;
+  /** The scores before a final softmax. */
+  logits(x: tf.Tensor): tf.Tensor;
 }
 
 /** Before the last layer of a branch that is added to others, so that sums do not grow from block to block. */
@@ -60,7 +67,7 @@ export function initialise(model: tf.LayersModel, seed: number): void {
 }
 
 /** A layers model on pictures in [−1, 1] whose layer `logits` is followed by a softmax. */
-export function pictureSubject(model: tf.LayersModel, size: number): Subject {
+export function pictureSubject(model: tf.LayersModel, size: number): DifferentiableSubject {
   initialise(model, 7);
   const scores = tf.model({
     inputs: model.inputs,
@@ -71,7 +78,7 @@ export function pictureSubject(model: tf.LayersModel, size: number): Subject {
     model,
     options: {},
     input,
-    predict: (x) => model.predict(x) as tf.Tensor,
+    predict: () => model.predict(input) as tf.Tensor,
     logits: (x) => scores.apply(x) as tf.Tensor,
     dispose() {
       model.dispose();

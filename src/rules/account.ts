@@ -38,17 +38,19 @@ export interface RuledNode {
  * @param quantity  of what flows, where a graph holds passes of both kinds; all if left out
  */
 export function ruledNodes(graph: Graph, quantity?: Preset['quantity']): readonly RuledNode[] {
-  const found = new Map<Name, { node: Node; rule: string; lines: Node[]; relevance: Name }>();
+  const found = new Map<string, { node: Node; rule: string; lines: Node[]; relevance: Name }>();
   for (const line of graph.nodes.values()) {
     if (!isRuleLine(line)) continue;
     if (quantity !== undefined && !line.name.startsWith(prefixes[quantity])) continue;
     const { z, relevance } = ruleLineOf(line);
-    // One value may be ruled in several passes over one graph, each with its own R
-    const known = found.get(relevance);
+    // One value may be ruled in several passes over one graph, each with its own R but for the seed, which they share
+    const pass = Object.values(prefixes).find((prefix) => line.name.startsWith(prefix)) ?? '';
+    const key = `${pass}${relevance}`;
+    const known = found.get(key);
     if (known !== undefined) known.lines.push(line);
     else {
       const rule = line.op.slice(rulePrefix.length);
-      found.set(relevance, { node: nodeOf(graph, z), rule, lines: [line], relevance });
+      found.set(key, { node: nodeOf(graph, z), rule, lines: [line], relevance });
     }
   }
   return [...found.values()];

@@ -156,6 +156,9 @@ function attentionOf(
   checkFields(method, attentionFields, `${where}, attention`);
   const missing = Object.keys(attentionFields).find((field) => !Object.hasOwn(method, field));
   if (missing !== undefined) throw wrong(`${where}, attention: ${missing} is missing`);
+  if (method.combine === 'grad-cam' && !method.timesGradient) {
+    throw wrong(`${where}, attention: grad-cam weighs heads by their gradient, and timesGradient is false`);
+  }
   return method;
 }
 

@@ -5,7 +5,8 @@ import { groupsOf } from '../ir/ops/window.js';
 import { removeDeadCode } from '../ir/passes/dead-code.js';
 import { type RuledNode, ruledNodes } from './account.js';
 import { servedValue } from './expand.js';
-import type { RuleName } from './rules.js';
+import { type NecessaryWork, necessaryWork } from './necessary.js';
+import { type RuleName, type RuleTable, ruleTable } from './rules.js';
 
 /** Passes through a layer that a rule adds to the forward: modified forwards, and transposes. */
 interface Passes {
@@ -75,14 +76,17 @@ const floors: Readonly<Record<RuleName, Floor>> = {
   'chefer.addBatch': passes(0, 0),
 };
 
-/** What one layer costs for one sample. */
+/** What one layer costs for one sample, in all passes together. */
 export interface LayerCost {
   readonly layer: Name;
   /** Multiply–adds of the forward. */
   readonly forward: number;
   /** Multiply–adds of forward and relevance together. */
   readonly total: number;
-  /** The fewest that its rule needs; undefined for a rule of the user's. */
+  /**
+   * The fewest that its rules need where its values are read and relevance can be other than zero; undefined for a rule
+   * of the user's.
+   */
   readonly floor: number | undefined;
 }
 
@@ -103,7 +107,8 @@ function startsOneHot(graph: Graph, { relevance }: RuledNode): boolean {
   return op === 'reshape' && (args[0] === 'seed.hot' || args[0] === 'seed.scores_at_target');
 }
 
-function floorOf(graph: Graph, ruled: RuledNode, forward: number): number | undefined {
+/** The fewest multiply–adds of one rule on a layer beyond the forward; undefined for a rule of the user's. */
+function floorOf(graph: Graph, ruled: RuledNode, necessary: NecessaryWork): number | undefined {
   const floor = Object.hasOwn(floors, ruled.rule) ? floors[ruled.rule as RuleName] : undefined;
   if (floor === undefined) return undefined;
   const { node, lines } = ruled;
@@ -111,7 +116,19 @@ function floorOf(graph: Graph, ruled: RuledNode, forward: number): number | unde
   const { attrs } = lines[0]!;
   const each = floor(attrs, node, kernel);
   const back = startsOneHot(graph, ruled) ? each.back / Number(node.type.shape.at(-1)) : each.back;
-  return forward * (1 + each.forward + lines.length * back);
+  return each.forward * necessary.modified(ruled) + back * necessary.back(ruled);
+}
+
+/** The floor of a layer: its forward, and what the rules of all passes add. */
+function layerFloor(
+  graph: Graph,
+  layer: Node,
+  rules: readonly RuledNode[],
+  necessary: NecessaryWork,
+): number | undefined {
+  const added = rules.map((rule) => floorOf(graph, rule, necessary));
+  const known = added.filter((cost) => cost !== undefined);
+  return known.length === added.length ? necessary.forward(layer) + sum(known) : undefined;
 }
 
 function totals<Key>(entries: Iterable<readonly [Key, number]>): Map<Key, number> {
@@ -127,17 +144,19 @@ const sum = (values: readonly number[]) => values.reduce((total, value) => total
  * @param ruled  the graph with rule lines, specialized
  * @param compiled  the graph that runs
  * @param output  the model's output that is explained
+ * @param rules  those that the rule lines name
  */
-export function costsOf(ruled: Graph, compiled: Graph, output: Name): Costs {
+export function costsOf(ruled: Graph, compiled: Graph, output: Name, rules: RuleTable = ruleTable): Costs {
   const model = removeDeadCode({ ...ruled, outputs: { output } });
   const forward = new Map(contractions(model).map(({ node, multiplyAdds: cost }) => [node.name, cost]));
   const run = contractions(compiled);
   const total = totals(run.map(({ node, multiplyAdds: cost }) => [servedValue(node.name), cost]));
-  const rules = new Map(ruledNodes(ruled).map((entry) => [entry.node.name, entry]));
+  const necessary = necessaryWork(ruled, rules);
+  const applied = new Map<Name, RuledNode[]>([...forward.keys()].map((name) => [name, []]));
+  for (const entry of ruledNodes(ruled)) applied.get(entry.node.name)?.push(entry);
   const layers = [...forward].map(([layer, cost]): LayerCost => {
-    const rule = rules.get(layer);
-    const floor = rule === undefined ? cost : floorOf(ruled, rule, cost);
-    return { layer, forward: cost, total: total.get(layer) ?? cost, floor };
+    const floor = layerFloor(ruled, nodeOf(ruled, layer), applied.get(layer)!, necessary);
+    return { layer, forward: cost, total: total.get(layer) ?? 0, floor };
   });
   const known = layers.flatMap(({ floor }) => floor ?? []);
   return {

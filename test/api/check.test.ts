@@ -8,6 +8,7 @@ import { canonical, compileExplanation } from '../../src/api/pipeline.js';
 import { compile, dialect, evaluate, type Program, parse } from '../../src/index.js';
 import type { Inputs } from '../../src/ir/evaluate.js';
 import { tensor } from '../../src/ir/tensor.js';
+import { presetOf, type Rules } from '../../src/rules/composite-file.js';
 import type { ExplanationRequest } from '../../src/rules/explanation.js';
 import { presetNamed } from '../../src/rules/presets.js';
 import { type RuleDefinition, type RuleTable, ruleTable } from '../../src/rules/rules.js';
@@ -19,10 +20,10 @@ import { exact, row } from '../rules/support.js';
 /** The report on one sample, the compiled program run by the evaluator. */
 async function checked(
   program: Program,
-  request: Omit<ExplanationRequest, 'preset'> & { rules?: RuleTable; preset: string },
+  request: Omit<ExplanationRequest, 'preset'> & { rules?: RuleTable; preset: Rules },
   inputs: Inputs,
 ): Promise<ConservationReport> {
-  const preset = presetNamed(request.preset);
+  const preset = presetOf(request.preset);
   const compiled = compileExplanation(canonical(program), { ...request, preset });
   const given = { ...inputs, [targetInput]: tensor([1], [-1], 'i32') };
   const outputs = evaluate(compiled.program.graph, dialect, given, compiled.program.weights);
@@ -229,7 +230,11 @@ describe('what no formula explains', () => {
   %w = constant() {value=[1,3]} : f32[2,1]
   %y = einsum(%p, %w) {eq="bi,ij->bj"} : f32[N,1]
   return %y`);
-    const report = await checked(softmax, { preset: 'gradient' }, { x: exact([1, 2], [1, 2]) });
+    const shares: Rules = {
+      composite: [['softmax', { kind: 'softmax' }, { rule: 'norm' }]],
+      extends: 'epsilon',
+    };
+    const report = await checked(softmax, { preset: shares }, { x: exact([1, 2], [1, 2]) });
     expect(report.ok).toBe(false);
     expect(nodeNamed(report, 'p')).toMatchObject({ hasFormula: false, leaks: {}, ok: false });
     expect(nodeNamed(report, 'p').unexplained).toBeCloseTo(report.unexplained, 12);

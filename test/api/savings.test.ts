@@ -16,6 +16,7 @@ import type { ModelFunction } from '../../src/trace/function.js';
 import { seededWeights, smallConvNet } from '../codegen/nets.js';
 import { relativeError, sequence, useBackend } from '../codegen/support.js';
 import { targets } from '../codegen/targets.js';
+import { visionTransformer } from '../models/transformers/vision.js';
 import { denseNet, denseParams } from './models.js';
 
 interface Example {
@@ -30,10 +31,11 @@ interface Example {
 await useBackend('cpu');
 const conv = smallConvNet();
 const dense = denseParams();
+const vision = visionTransformer();
 const split = { a: seededWeights<tf.Tensor2D>(11, [2, 4]), b: seededWeights<tf.Tensor2D>(12, [1, 4]) };
 afterAll(() => {
   conv.dispose();
-  tf.dispose([dense.fc1, dense.fc2, split]);
+  tf.dispose([dense.fc1, dense.fc2, split, vision.params as object as tf.TensorContainer]);
 });
 
 /** Two slices of the input with a gap between them, and one of them used twice. */
@@ -80,6 +82,14 @@ const examples = {
     rules: 'gradient-times-input',
     samples: 2,
     target: 0,
+  },
+  vision: {
+    what: 'a vision transformer under AttnLRP',
+    model: vision.fn,
+    options: { input: vision.inputs as readonly (number | null)[], params: vision.params },
+    rules: 'attnlrp',
+    samples: 2,
+    target: 1,
   },
 } satisfies Record<string, Example>;
 
@@ -141,6 +151,21 @@ describe('what is saved', () => {
     expect(nodesWithOp(graphAfter(explainer, 'simplify'), 'pad')).toHaveLength(2);
     const left = ['pad', 'accumulate', 'concat'].map((op) => nodesWithOp(graph, op).length);
     expect(left).toEqual([0, 0, 1]);
+    explainer.dispose();
+  });
+
+  it('all rows but the class token behind the last keys and values, and that token before the first', async () => {
+    const explainer = await compiled(examples.vision);
+    const [before, after] = costs(explainer) as [number[], number[]];
+    expect(after.length).toBe(before.length - 1);
+    const [tokens, width, hidden, classes] = [5, 12, 20, 5];
+    // The output of attention and the perceptron, of four tokens, forwards and back
+    const layers = 2 * (tokens - 1) * (width * width + 2 * width * hidden);
+    // Weights and values, and each factor's transpose
+    const products = 2 * 3 * (tokens - 1) * tokens * width;
+    // What would come back to the class token, which is a constant: from queries, keys and values
+    const classToken = 3 * width * width + 3 * tokens * width;
+    expect(total(before) - total(after)).toBe(layers + products + classToken + classes * width);
     explainer.dispose();
   });
 });

@@ -13,14 +13,15 @@ import {
 } from '../../src/index.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { ruleTable } from '../../src/rules/rules.js';
-import { attentionMethods } from '../presets.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
+import { writeVit } from './vit.js';
 
 const folder = scratch();
 const commands = ['explain', 'check', 'compile', 'dump', 'inspect', 'rules'];
-let model = '';
+let [model, vit] = ['', ''];
 
 beforeAll(async () => {
+  vit = writeVit(join(folder, 'vit'));
   model = await writeModel(join(folder, 'model'));
   writePicture(join(folder, 'picture.png'), 6);
 });
@@ -205,33 +206,42 @@ describe('inspect and rules', () => {
     expect((JSON.parse(json) as Preset[]).map(({ name }) => name)).toEqual([...presets.keys()]);
   });
 
-  const tokens = join(folder, 'tokens.relc');
-  beforeAll(() => {
-    writeFileSync(
-      tokens,
-      `graph @tokens {
-  %x = input() : f32[N,3,2]
-  %z = einsum(%x, %x) {eq="nti,nsi->nts"} : f32[N,3,3]
-  %a = softmax(%z) {axis=2} : f32[N,3,3]
-  %m = einsum(%a, %x) {eq="nts,nsi->nti"} : f32[N,3,2]
-  %z2 = einsum(%m, %m) {eq="nti,nsi->nts"} : f32[N,3,3]
-  %a2 = softmax(%z2) {axis=2} : f32[N,3,3]
-  %m2 = einsum(%a2, %m) {eq="nts,nsi->nti"} : f32[N,3,2]
-  %y = mean(%m2) {axes=[1]} : f32[N,2]
-  return %y
-}`,
-    );
-  });
-
   it.each([...presets.keys()])('prints %s as a file of rules that every command takes', async (name) => {
     const path = join(folder, 'preset.json');
     const { out } = await relc('rules', '--preset', name, '--json');
     writeFileSync(path, out);
     expect((await relc('rules', '--preset', path, '--json')).out).toBe(out);
-    const of = attentionMethods.includes(name) ? tokens : model;
-    const dumps = await Promise.all([name, path].map((rules) => relc('dump', of, '--rules', rules)));
+    const subject = presets.get(name)!.attention === undefined ? model : vit;
+    const dumps = await Promise.all([name, path].map((rules) => relc('dump', subject, '--rules', rules)));
     expect(dumps[0]!.code).toBe(0);
     expect(dumps[1]).toEqual(dumps[0]);
+  });
+
+  it('lists attention methods in a group of their own, each with its source, rules that they have in common once', async () => {
+    const { out } = await relc('rules');
+    const [before, group] = out.split('attention methods: a number for each token of a transformer\n');
+    const end = group!.indexOf('the base\n');
+    for (const { name, attention } of presets.values()) {
+      const isListed = (text: string) => text.split('\n').includes(name);
+      expect([isListed(before!), isListed(group!.slice(0, end))]).toEqual([
+        attention === undefined,
+        attention !== undefined,
+      ]);
+    }
+    expect(group).toMatch(/^attention-rollout\n.*Abnar and Zuidema/m);
+    expect(group!.match(/chefer\.add\(/g)).toHaveLength(1);
+    expect(group).toMatch(/^rollout\n[\s\S]*?\n {2}rules as of transformer-attribution$/m);
+  });
+
+  it('prints one attention method by its name, with the rules that it uses', async () => {
+    const { out, code } = await relc('rules', 'transformer-attribution');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^transformer-attribution\n.*\(Chefer et al\./);
+    expect(out).toContain('rolled out from block 0');
+    expect(out).toMatch(/^chefer\.add$/m);
+    expect((await relc('rules', '--preset', 'transformer-attribution')).out).toBe(out);
+    expect((await relc('rules', 'attention-rollout')).out).not.toContain('derivative');
+    expect((await relc('rules', 'rolout')).err).toContain('RELC3003');
   });
 
   it('takes rules of one’s own, named after their file, and of the manifest', async () => {

@@ -6,7 +6,7 @@ import type { Attrs } from '../../src/ir/graph.js';
 import type { TensorData } from '../../src/ir/tensor.js';
 import { type Account, addAccount } from '../../src/rules/account.js';
 import { rulePrefix } from '../../src/rules/dialect.js';
-import type { Preset } from '../../src/rules/presets.js';
+import { type Preset, prefixes } from '../../src/rules/presets.js';
 import type { RuleName } from '../../src/rules/rules.js';
 import { dataFor, flavours, type SingleOp, type SingleOpData } from './single-ops.js';
 import { dialect, lower, total } from './support.js';
@@ -24,6 +24,7 @@ function accountOf(
   const lines = live.map((operand) =>
     builder.add(`${rulePrefix}${rule}`, [...node.args, node.name, seed], {
       attrs: { ...params, of: node.op, to: operand },
+      name: `${prefixes[quantity]}${operand}`,
     }),
   );
   const ruled = builder.finish(Object.fromEntries(lines.map((line) => [line, line])));
@@ -52,7 +53,7 @@ function unexplained(
   });
 }
 
-/** Ops of no class for which a rule has a formula. */
+/** Ops for which shares by contributions, and a derivative among rules, have no formula. */
 const withoutFormula = new Set(['softmax', 'log_softmax', 'layer_norm', 'rms_norm']);
 
 const once = trials.filter(({ single, operand }) => activeOperands(single)[0] === operand);
@@ -89,9 +90,10 @@ describe('every rule balances, relevance handed to the first operand of several'
 describe('gradients balance as value times gradient', () => {
   const derivatives = new Set(['gradient', 'guided', 'deconv']);
 
-  it.each(
-    accounted.filter(({ rule }) => derivatives.has(rule)).map((trial) => [title(trial), trial] as const),
-  )('%s', (_title, trial) => {
-    balances(trial, activeOperands(trial.single), 'gradient');
-  });
+  it.each(once.filter(({ rule }) => derivatives.has(rule)).map((trial) => [title(trial), trial] as const))(
+    '%s',
+    (_title, trial) => {
+      balances(trial, activeOperands(trial.single), 'gradient');
+    },
+  );
 });

@@ -37,6 +37,25 @@ describe('a file of rules', () => {
     expect(parseComposite(JSON.stringify(composite), 'mine.json').composite).toEqual(composite);
   });
 
+  it('may be an attention method, whole or by what it extends', () => {
+    const attention = {
+      of: 'relevance',
+      timesGradient: true,
+      combine: 'row',
+      block: 1,
+      normalizeRows: false,
+    };
+    const own = { composite: base, result: 'attention', attention };
+    expect(parseComposite(JSON.stringify(own), 'x.json')).toMatchObject({ result: 'attention', attention });
+    const extended = parseComposite('{ "extends": "rollout", "composite": [] }', 'x.json');
+    expect(extended).toMatchObject({ result: 'attention', attention: presets.get('rollout')!.attention });
+    const instead = parseComposite(
+      '{ "extends": "rollout", "composite": [], "result": "as it is" }',
+      'x.json',
+    );
+    expect(instead).not.toHaveProperty('attention');
+  });
+
   it('puts its lines before those of what it extends', () => {
     const line = ['last', { last: true }, epsilon] as const;
     expect(presetOf({ extends: 'base', composite: [line] }).composite).toEqual([line, ...base]);
@@ -66,6 +85,8 @@ describe('is refused:', () => {
     }
     return 'nothing';
   };
+  const row = { of: 'attention', timesGradient: false, combine: 'row', block: -1, normalizeRows: false };
+  const method = (more: object) => ({ composite: [], result: 'attention', attention: { ...row, ...more } });
   const withLine = (line: unknown) => ({ composite: [['a', {}, epsilon], line] });
 
   it.each([
@@ -110,6 +131,30 @@ describe('is refused:', () => {
       'an unknown field of a rule',
       withLine(['b', {}, { ...epsilon, parms: {} }]),
       /'parms' \| fields: params$/,
+    ],
+    [
+      'an attention method without its result',
+      { composite: [], attention: row },
+      /result is "as it is", and attention is stated/,
+    ],
+    [
+      'the result of an attention method without it',
+      { composite: [], result: 'attention' },
+      /and attention is not stated \| state both/,
+    ],
+    ['half an attention method', method({ block: undefined }), /my.json, attention: block is missing/],
+    [
+      'an unknown field of an attention method',
+      method({ blocks: 1 }),
+      /unknown field 'blocks' \| fields: block$/,
+    ],
+    ['an unknown way to combine blocks', method({ combine: 'product' }), /combine is "product"/],
+    ['half a block', method({ block: 0.5 }), /block is 0.5, expected a whole number/],
+    ['a flag that is none', method({ timesGradient: 1 }), /timesGradient is 1, expected true or false/],
+    [
+      'Grad-CAM without a gradient',
+      method({ combine: 'grad-cam' }),
+      /grad-cam weighs heads by their gradient/,
     ],
   ])('%s', (_what, value, message) => expect(refused(value)).toMatch(message));
 

@@ -3,7 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import { forward } from '../../src/ir/forward.js';
 import type { Attrs, Name } from '../../src/ir/graph.js';
 import type { Program } from '../../src/ir/passes/pass.js';
-import { sizeOf, type TensorData, tensor } from '../../src/ir/tensor.js';
+import { sizeOf, type TensorData } from '../../src/ir/tensor.js';
 import type { Dim } from '../../src/ir/type.js';
 
 /** The extents of a transformer's encoder. */
@@ -26,6 +26,14 @@ export interface TextExtents extends Extents {
 
 const f32 = (...shape: readonly Dim[]) => ({ dtype: 'f32', shape }) as const;
 
+let zeros = new Float32Array(0);
+
+/** One array of zeros for all weights. */
+function sharedZeros(size: number): Float32Array {
+  if (zeros.length < size) zeros = new Float32Array(size);
+  return zeros.subarray(0, size);
+}
+
 class Transformer {
   readonly builder: GraphBuilder;
   readonly weights = new Map<string, TensorData>();
@@ -33,14 +41,12 @@ class Transformer {
   constructor(
     name: string,
     private readonly extents: Extents,
-    /** A weight's numbers; zeros that are shared by all, where nothing is computed. */
-    private readonly numbersOf: (key: string, shape: readonly number[]) => ArrayLike<number>,
   ) {
     this.builder = new GraphBuilder(name, forward);
   }
 
   param(name: Name, shape: readonly number[]): Name {
-    this.weights.set(name, tensor(shape, this.numbersOf(name, shape)));
+    this.weights.set(name, { dtype: 'f32', shape, data: sharedZeros(sizeOf(shape)) });
     return this.builder.add('param', [], { name, attrs: { key: name }, type: f32(...shape) });
   }
 
@@ -124,18 +130,9 @@ class Transformer {
   }
 }
 
-let zeros = new Float32Array(0);
-
-/** One array of zeros for all weights. */
-function sharedZeros(_key: string, shape: readonly number[]): ArrayLike<number> {
-  const size = sizeOf(shape);
-  if (zeros.length < size) zeros = new Float32Array(size);
-  return zeros.subarray(0, size);
-}
-
 /** A vision transformer: patches and a class token, which the scores are read from. */
-export function visionTransformer(extents: VisionExtents, numbersOf = sharedZeros): Program {
-  const to = new Transformer('vit', extents, numbersOf);
+export function visionTransformer(extents: VisionExtents): Program {
+  const to = new Transformer('vit', extents);
   const { picture, patch, width, classes } = extents;
   const side = picture / patch;
   const x = to.add('input', [], 'x', {}, ['N', picture, picture, 3]);
@@ -163,8 +160,8 @@ export function visionTransformer(extents: VisionExtents, numbersOf = sharedZero
 }
 
 /** An encoder of words, whose first token goes through a pooler to the scores. */
-export function textEncoder(extents: TextExtents, numbersOf = sharedZeros): Program {
-  const to = new Transformer('bert', extents, numbersOf);
+export function textEncoder(extents: TextExtents): Program {
+  const to = new Transformer('bert', extents);
   const { tokens, width, words, classes } = extents;
   const ids = to.builder.add('input', [], { name: 'ids', type: { dtype: 'i32', shape: ['N', tokens] } });
   const rows = to.add('gather', [to.param('words', [words, width]), ids], 'word_rows', { axis: 0 });

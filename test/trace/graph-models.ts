@@ -36,10 +36,14 @@ export function convolution(name: string, x: string, filter: string, op = 'Conv2
   return { name, op, input: [x, filter], attr };
 }
 
-/** A weight: the shape of a tensor of seeded numbers, or whole numbers, one or a list. */
-export type Weight = readonly number[] | { readonly whole: number | readonly number[] };
+/** A weight: the shape of a tensor of seeded numbers, whole numbers, one or a list, or one floating-point number. */
+export type Weight =
+  | readonly number[]
+  | { readonly whole: number | readonly number[] }
+  | { readonly float: number };
 
 function weightTensor(weight: Weight, seed: number): tf.Tensor {
+  if ('float' in weight) return tf.scalar(weight.float, 'float32');
   if (!('whole' in weight)) return randomTensor(seed, weight);
   return tf.tensor(weight.whole as number | number[], undefined, 'int32');
 }

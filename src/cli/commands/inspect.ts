@@ -131,8 +131,9 @@ export const inspectCommand: Command = {
     const { graph } = forward.program;
     for (const note of nearMissNotes(forward.program)) terminal.err(`note: ${note}`);
     const request = requestFor(await explanationOptionsOf(given, manifest));
-    const { chosen, notes, stages, program } = compileExplanation(forward, request);
-    const costs = costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
+    const { chosen, notes, stages, program, rules: table } = compileExplanation(forward, request);
+    const { scores } = stages.get('relevance')!.outputs;
+    const costs = costsOf(stages.get('specialize')!, program.graph, scores!, table);
     const rules = request.preset.name;
     terminal.out(styled(terminal, 'bold', `@${graph.name} under ${rules}`));
     printIo(terminal, graph);

@@ -143,7 +143,7 @@ Kinds: ${Object.keys(kinds).join(', ')}.`,
     }
     if (only === undefined) printAll(terminal, shown);
     else printPreset(terminal, shown[0]!);
-    const lines = shown.flatMap((preset) => preset.composite);
+    const lines = shown.filter(hasFlow).flatMap((preset) => preset.composite);
     if (base.some((line) => lines.includes(line))) {
       terminal.out(styled(terminal, 'bold', 'the base'));
       terminal.out(`${printLines(base)}\n`);

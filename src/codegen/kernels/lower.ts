@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../../ir/builder.js';
 import { type Dialect, numberOf, numbersOf } from '../../ir/dialect.js';
 import type { Name, Node } from '../../ir/graph.js';
 import { resizeMatrix } from '../../ir/ops/resize.js';
+import { decomposeWholeOps } from '../../ir/passes/decompose.js';
 import type { Pass, Program } from '../../ir/passes/pass.js';
 import { rewrite } from '../../ir/passes/rewrite.js';
 import type { TensorData } from '../../ir/tensor.js';
@@ -96,10 +97,11 @@ function lowered(node: Node, builder: GraphBuilder, weights: Map<string, TensorD
 /** Lowers what loop-level targets have no single kernel for. */
 export const lowerForKernels: Pass = {
   name: 'lower-for-kernels',
-  summary: 'softmax, means, batch norm and resizing as maps, reductions and products',
+  summary: 'softmax, means, normalizations and resizing as maps, reductions and products',
   run(program: Program, dialect: Dialect): Program {
     const weights = new Map(program.weights);
-    const graph = rewrite(program.graph, dialect, (node, { builder }) => lowered(node, builder, weights));
+    const plain = decomposeWholeOps(program.graph, dialect);
+    const graph = rewrite(plain, dialect, (node, { builder }) => lowered(node, builder, weights));
     return { graph, weights };
   },
 };

@@ -24,8 +24,19 @@ export interface Equation {
 
 const only = (text: string, test: (index: string) => boolean) => [...text].filter(test).join('');
 
+/** Equations by their text: a model has few, and every pass asks for them. */
+const parsed = new Map<string, Equation>();
+
 /** @throws OpProblem RELC1005 where `eq` is not in normal form */
 export function parseEquation(eq: string): Equation {
+  const known = parsed.get(eq);
+  if (known !== undefined) return known;
+  const equation = parseText(eq);
+  parsed.set(eq, equation);
+  return equation;
+}
+
+function parseText(eq: string): Equation {
   const match = /^([A-Za-z]*),([A-Za-z]*)->([A-Za-z]*)$/.exec(eq);
   if (match === null) throw new OpProblem('RELC1005', `eq "${eq}" is not of the form "ab,bc->ac"`);
   const [left, right, out] = match.slice(1) as [string, string, string];

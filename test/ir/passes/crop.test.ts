@@ -133,9 +133,9 @@ describe('crop', () => {
         const got = evaluate(after, forward, inputs, weights);
         for (const [key, value] of Object.entries(wanted)) expectClose(got[key]!, value, 1e-10);
       }),
-      { numRuns: 400, seed: 11 },
+      { numRuns: 250, seed: 11 },
     );
-    expect(saved).toBeGreaterThan(100);
+    expect(saved).toBeGreaterThan(60);
   });
 
   it('has nothing left to do when it runs again', () => {

@@ -14,9 +14,6 @@ import { Values } from './values.js';
 /** All composites; at a node that several find, the first wins. */
 const raisers: readonly Raiser[] = [logSoftmax, softmax, normalization, ...gates];
 
-/** The ops that raising makes, in the order of the raisers. */
-export const raisedOps: readonly string[] = raisers.flatMap(({ composites }) => composites);
-
 /** The graph with each composite as one op wherever its arithmetic stands. */
 export function raiseComposites(graph: Graph, dialect: Dialect, weights: Weights): Graph {
   let values: Values | undefined;
