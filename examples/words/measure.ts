@@ -21,8 +21,6 @@ export const methods = [
   'last-layer',
   'last-layer-ablation',
   'last-layer-attn',
-  'second-layer',
-  'second-layer-ablation',
   'gradient-attention',
   'attention-rollout',
   'attention-grad-cam',

@@ -6,20 +6,30 @@ import { fileURLToPath } from 'node:url';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-wasm';
+import { registerProducts } from '../patches/wasm-products.js';
 import { folderLoader, folderSaver } from '../shapes/files.js';
 import { clutterAt, rateAt, ScheduledAdam, testSeed, validationSeed } from '../shapes/schedule.js';
 import { toInputs, toTargets, writeSentences } from './batches.js';
 import { writeExample } from './example.js';
 import { buildNetwork, length, trainedWeights } from './network.js';
 import { tokenizerFile, tokenizerSettings } from './vocabulary.js';
-import { registerEmbeddingGradient, registerProducts, registerTiling } from './wasm-gradients.js';
+import { registerEmbeddingGradient, registerTiling } from './wasm-gradients.js';
 import { labels, type Sentence } from './write.js';
 
-const epochs = 16;
+/** The rate climbs and falls once in each round. The first round starts with calm sentences. */
+const rounds: readonly Round[] = [
+  { epochs: 16, peakRate: 0.002, startsCalm: true },
+  { epochs: 10, peakRate: 0.0015, startsCalm: false },
+];
 const stepsPerEpoch = 128;
 const batchSize = 32;
-const peakRate = 0.002;
 const networkSeed = 7;
+
+interface Round {
+  readonly epochs: number;
+  readonly peakRate: number;
+  readonly startsCalm: boolean;
+}
 
 const validationSize = 512;
 const testSize = 4096;
@@ -51,27 +61,38 @@ function step(model: tf.LayersModel, optimizer: ScheduledAdam, sentences: readon
   return value;
 }
 
-function trainEpoch(model: tf.LayersModel, optimizer: ScheduledAdam, epoch: number): number {
+/** Trains for one epoch of a round on sentences from `firstSeed` on, and returns the mean loss. */
+function trainEpoch(
+  model: tf.LayersModel,
+  optimizer: ScheduledAdam,
+  { epochs, peakRate, startsCalm }: Round,
+  epoch: number,
+  firstSeed: number,
+): number {
   let lossSum = 0;
   for (let index = 0; index < stepsPerEpoch; index++) {
-    const stepsDone = epoch * stepsPerEpoch + index;
-    const progress = (stepsDone + 1) / (epochs * stepsPerEpoch);
+    const progress = (epoch * stepsPerEpoch + index + 1) / (epochs * stepsPerEpoch);
+    const clutter = startsCalm ? clutterAt(progress) : 1;
     optimizer.setRate(rateAt(progress, peakRate));
-    lossSum += step(model, optimizer, writeSentences(stepsDone * batchSize, batchSize, clutterAt(progress)));
+    lossSum += step(model, optimizer, writeSentences(firstSeed + index * batchSize, batchSize, clutter));
   }
   return lossSum / stepsPerEpoch;
 }
 
 async function train(model: tf.LayersModel): Promise<void> {
-  const optimizer = new ScheduledAdam(peakRate, 0.9, 0.99, 1e-7);
   const start = performance.now();
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const loss = trainEpoch(model, optimizer, epoch);
-    const accuracy = measureAccuracy(model, validationSeed, validationSize);
-    const seconds = ((performance.now() - start) / 1000).toFixed(0);
-    const progress = `epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(4)}`;
-    console.log(`${progress}  held-out accuracy ${accuracy.toFixed(4)}  ${seconds} s`);
-    await saveModel(model);
+  let seed = 0;
+  for (const round of rounds) {
+    const optimizer = new ScheduledAdam(round.peakRate, 0.9, 0.99, 1e-7);
+    for (let epoch = 0; epoch < round.epochs; epoch++) {
+      const loss = trainEpoch(model, optimizer, round, epoch, seed);
+      seed += stepsPerEpoch * batchSize;
+      const accuracy = measureAccuracy(model, validationSeed, validationSize);
+      const seconds = ((performance.now() - start) / 1000).toFixed(0);
+      const progress = `epoch ${epoch + 1}/${round.epochs}  loss ${loss.toFixed(4)}`;
+      console.log(`${progress}  held-out accuracy ${accuracy.toFixed(4)}  ${seconds} s`);
+      await saveModel(model);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// What training needs and the wasm backend of TensorFlow.js lacks or is slow at.
+// Gradients that the wasm backend of TensorFlow.js lacks or is slow at: of embeddings and of layer normalization.
 
 import * as tf from '@tensorflow/tfjs';
 
@@ -66,26 +66,4 @@ function repeatedAxes(x: tf.Tensor, repetitions: readonly number[]): number[] {
   if (!apart)
     throw new Error(`tiling: shape [${x.shape}] is not repeated [${repetitions}] times in products`);
   return repeated;
-}
-
-/** Transposes the factors of a product of two matrices beforehand: the backend is ten times as fast at plain products. */
-export function registerProducts(): void {
-  const plain = tf.getKernel('BatchMatMul', 'wasm');
-  tf.unregisterKernel('BatchMatMul', 'wasm');
-  tf.registerKernel({
-    ...plain,
-    kernelFunc: (parameters) => {
-      const { a, b } = parameters.inputs as { a: tf.Tensor3D; b: tf.Tensor3D };
-      const { transposeA, transposeB } = parameters.attrs as { transposeA: boolean; transposeB: boolean };
-      if (a.shape[0] !== 1 || b.shape[0] !== 1) return plain.kernelFunc(parameters);
-      return tf.tidy(() => {
-        const inputs = {
-          a: transposeA ? tf.transpose(a, [0, 2, 1]) : a,
-          b: transposeB ? tf.transpose(b, [0, 2, 1]) : b,
-        };
-        const attrs = { ...parameters.attrs, transposeA: false, transposeB: false };
-        return plain.kernelFunc({ ...parameters, inputs, attrs }) as tf.Tensor;
-      });
-    },
-  });
 }
