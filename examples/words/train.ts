@@ -150,7 +150,7 @@ async function main(): Promise<void> {
   await mkdir(modelFolder, { recursive: true });
   await writeJson('tokenizer.json', vocabulary);
   await writeJson('tokenizer_config.json', settings);
-  await writeJson('relc.json', { labels, rules: 'attnlrp' });
+  await writeJson('relc.json', { labels, rules: 'cp-lrp', tokenizer: 'tokenizer.json' });
   await train(model);
   console.log(`accuracy on ${testSize} more sentences: ${measureAccuracy(model, testSeed, testSize)}`);
   await saveExample(model);
