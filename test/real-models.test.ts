@@ -105,7 +105,7 @@ describe.skipIf(missing)('flowers, in one run (needs ../shared/models)', () => {
 /** Presets whose result does not multiply by the input. */
 const spreading = new Set([
   ...[...presets.keys()].filter((name) => name.endsWith('flat')),
-  ...['gradient', 'guided-backprop', 'deconvnet', 'grad-cam', 'epsilon-gamma-box', 'chefer-original'],
+  ...['gradient', 'guided-backprop', 'deconvnet', 'grad-cam', 'epsilon-gamma-box', 'chefer-original', 'full'],
 ]);
 
 describe.skipIf(missing)('digits, a layers model (needs ../shared/models)', () => {

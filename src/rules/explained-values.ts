@@ -59,15 +59,25 @@ export function explainedValues(
   return explained;
 }
 
+/** What makes one number of those along an embedding: relevance adds up; of a derivative the length is what counts. */
+export type Combination = 'sum' | 'length';
+
+/** Σ v, or √Σ v², over axes, which disappear. */
+function combined(k: Arithmetic, v: Name, axes: readonly number[], how: Combination, name?: Name): Name {
+  if (axes.length === 0) return v;
+  if (how === 'length') return k.unary('sqrt', k.sum(k.unary('square', v), axes), name);
+  return k.builder.add('sum', [v], { attrs: { axes }, ...(name === undefined ? {} : { name }) });
+}
+
 /**
- * The relevance of an input from that of the value it is explained at: a number for each element, summed over the axes
- * that an embedding adds.
+ * The relevance of an input from that of the value it is explained at: a number for each element, of those along the
+ * axes that an embedding adds.
  * @param name  of the result, where one is made
  */
 export function perElement(
   k: Arithmetic,
   input: Node,
-  { value, relevance }: { readonly value: Name; readonly relevance: Name },
+  { value, relevance, how }: { readonly value: Name; readonly relevance: Name; readonly how: Combination },
   name: Name,
 ): Name {
   const { builder } = k;
@@ -78,9 +88,8 @@ export function perElement(
   while (kept > 0 && elementCount(shape.slice(0, kept)) > wanted) kept--;
   if (elementCount(shape.slice(0, kept)) !== wanted) return relevance;
   const axes = Array.from({ length: shape.length - kept }, (_, index) => kept + index);
-  if (shape.slice(0, kept).join() !== input.type.shape.join()) {
-    const sum = k.sum(relevance, axes);
-    return builder.add('reshape', [sum], { type: { dtype: 'f32', shape: input.type.shape }, name });
-  }
-  return axes.length === 0 ? relevance : builder.add('sum', [relevance], { attrs: { axes }, name });
+  const isShaped = shape.slice(0, kept).join() === input.type.shape.join();
+  if (isShaped) return combined(k, relevance, axes, how, name);
+  const numbers = combined(k, relevance, axes, how);
+  return builder.add('reshape', [numbers], { type: { dtype: 'f32', shape: input.type.shape }, name });
 }

@@ -235,10 +235,11 @@ function explainValues(
   for (const [asked, value] of explained) {
     const found = resultOf(k, preset, { asked, value, result });
     const input = inputs.has(asked) ? nodeOf(graph, asked) : undefined;
+    const how = quantity === 'gradient' && preset.result === 'as it is' ? 'length' : 'sum';
     if (found !== undefined) {
       const named = `${prefixes[quantity]}${asked}`;
       outputs[relevanceKey(asked)] =
-        input === undefined ? found : perElement(k, input, { value, relevance: found }, named);
+        input === undefined ? found : perElement(k, input, { value, relevance: found, how }, named);
     } else notes.push(`no relevance reaches ${inputs.has(asked) ? 'input ' : ''}%${asked}`);
   }
   if (Object.keys(outputs).length === 0) {

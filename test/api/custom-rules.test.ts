@@ -238,7 +238,7 @@ describe('squeeze and excitation', () => {
   it('also serves a normalization that is written as a product', async () => {
     const normalized = ((x: tf.Tensor2D, { w }: { w: tf.Tensor2D }) => {
       const centred = tf.sub(x, tf.mean(x, 1, true));
-      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), 1e-3));
+      const scale = tf.reciprocal(tf.add(tf.mean(tf.abs(centred), 1, true), 1e-3));
       return tf.matMul(tf.mul<tf.Tensor2D>(centred, scale), w);
     }) as ModelFunction;
     const explainer = await compile(normalized, {

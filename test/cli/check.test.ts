@@ -106,10 +106,10 @@ describe('relc check', () => {
   it('fails with 3 where something is unexplained, the report first', async () => {
     const { code, out, err } = await relc('check', mixed, numbers, '--rules', silent);
     expect(code).toBe(3);
-    expect(out).toMatch(/^✗ silent \(value × gradient\): .*UNEXPLAINED .*most of it at %p \(half\)$/m);
+    expect(out).toMatch(/^✗ custom \(value × gradient\): .*UNEXPLAINED .*most of it at %p \(half\)$/m);
     expect(out).toMatch(/^%p +half .*UNEXPLAINED|UNEXPLAINED$/m);
     expect(out).toContain('without a formula of what is lost: %p (softmax)');
-    expect(err).toMatch(/^error RELC4008: relevance is lost that no formula explains: silent at %p\n/);
+    expect(err).toMatch(/^error RELC4008: relevance is lost that no formula explains: custom at %p\n/);
   });
 });
 

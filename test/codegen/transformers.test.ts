@@ -106,3 +106,15 @@ it('is right as TypeScript, in a process of its own', async () => {
   expectRight(all, outputs);
   expect(leaked).toBe(0);
 });
+
+it('shares the code of blocks: twice as many take less than a quarter more', async () => {
+  const sizes: number[] = [];
+  for (const depth of [3, 6]) {
+    const { fn, params, inputs: input } = visionTransformer({ depth });
+    const explainer = await compile(fn, { input: input as never, params, rules: 'transformer-attribution' });
+    opened.push(explainer);
+    sizes.push((await emit(explainer, 'wasm'))['explainer.wasm']!.length);
+  }
+  const [three, six] = sizes as [number, number];
+  expect(six / three).toBeLessThan(1.25);
+});

@@ -6,6 +6,7 @@ import { type Graph, type Name, resolveAlias } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { canonicalize } from '../../src/ir/passes/canonicalize/canonicalize.js';
 import { commonSubexpressions } from '../../src/ir/passes/common-subexpressions.js';
+import { crop } from '../../src/ir/passes/crop/crop.js';
 import { deadCode } from '../../src/ir/passes/dead-code.js';
 import { foldConstants } from '../../src/ir/passes/fold-constants.js';
 import { joinSlices } from '../../src/ir/passes/join-slices.js';
@@ -88,6 +89,7 @@ const chains: readonly Chain[] = [
       oneHot,
       joinSlices,
       commonSubexpressions,
+      crop,
       deadCode,
       foldConstants,
       canonicalize,
@@ -137,6 +139,39 @@ const chains: readonly Chain[] = [
       (builder) => builder.add('input', [], { name: 'x', type: f32(1) }),
     ),
     passes: [joinSlices],
+  },
+  {
+    name: 'layers of rows, of which one is read, and pads of it',
+    graph: chain(
+      (builder, previous, index) => {
+        if (index < length / 2) {
+          return builder.add('einsum', [previous, 'w'], { attrs: { eq: 'bti,ij->btj' } });
+        }
+        const row = builder.add('slice', [previous], { attrs: { begin: [0, 1, 0] }, type: f32('N', 1, 4) });
+        const padded = builder.add('pad', [row], { attrs: { low: [0, 1, 0], high: [0, 3, 0] } });
+        return builder.add('mul', [padded, 'x']);
+      },
+      (builder) => {
+        builder.add('param', [], { attrs: { key: 'w' }, type: f32(4, 4), name: 'w' });
+        return builder.add('input', [], { name: 'x', type: f32('N', 5, 4) });
+      },
+    ),
+    passes: [crop],
+  },
+  {
+    name: 'many parts of one value',
+    graph: chain(
+      (builder, previous, index) => {
+        const at = index % (length / 2);
+        const part = builder.add('slice', ['x'], { attrs: { begin: [at] }, type: f32(1) });
+        return builder.add('mul', [previous, builder.add('relu', [part])]);
+      },
+      (builder) => {
+        builder.add('input', [], { name: 'x', type: f32(length) });
+        return builder.splat(2, f32(1));
+      },
+    ),
+    passes: [crop],
   },
   {
     name: 'sums without an affine op, with constants that sink nowhere',

@@ -1,12 +1,14 @@
 // Explanations: which class, what the seed is, which outputs and notes come out.
 import { describe, expect, it } from 'vitest';
+import { evaluate } from '../../src/ir/evaluate.js';
 import { forward } from '../../src/ir/forward.js';
 import { type Graph, nodesWithOp } from '../../src/ir/graph.js';
 import { parse } from '../../src/ir/parse.js';
 import { tensor, type Weights } from '../../src/ir/tensor.js';
 import { explain } from '../../src/rules/explanation.js';
 import { prefixes, presetNamed } from '../../src/rules/presets.js';
-import { dialect, exact, explained, noWeights, relativeError } from './support.js';
+import { targetInput } from '../../src/rules/seed.js';
+import { dialect, exact, explained, lower, noWeights, relativeError } from './support.js';
 
 const graphOf = (lines: readonly string[], returned = '%y') =>
   parse(['graph @model {', ...lines, `return ${returned}`, '}'].join('\n'), forward);
@@ -163,6 +165,20 @@ describe('integer inputs', () => {
       ...{ name: 'r.t', op: 'sum', args: ['r.g'], attrs: { axes: [2] }, type: { shape: ['N', 2] } },
     });
     expect(notes).toEqual(['input %t is explained at %g alone, not at %h']);
+  });
+
+  it('of a derivative its length: its sum says nothing', () => {
+    const graph = graphOf([...lookups.slice(0, 2), '%y = gather(%e, %t) {axis=0} : f32[N,2,3]']);
+    const inputs = { t: tensor([1, 2], [4, 0], 'i32'), [targetInput]: tensor([1], [1], 'i32') };
+    const table = exact([5, 3], [...Array(15).keys()]);
+    const tables = new Map([['e', table]]);
+    const resultOf = (name: string) => {
+      const { graph: whole } = explain(graph, dialect, { preset: presetNamed(name) });
+      return [...evaluate(lower(whole), dialect, inputs, tables)['relevance.t']!.data];
+    };
+    // One of six scores is explained, the second: row 4, column 1 of the table
+    expect(resultOf('gradient')).toEqual([1, 0]);
+    expect(resultOf('gradient-times-input')).toEqual([13, 0]);
   });
 
   it('an integer picture where it becomes floating point', () => {

@@ -123,7 +123,7 @@ function compareIdentity(
 }
 
 describe('(L13) an identity anywhere changes nothing', () => {
-  const chefer = ['chefer', 'chefer-original'];
+  const chefer = ['chefer', 'chefer-original', 'full'];
   const each = (names: readonly string[], identities: Readonly<Record<string, Identity>>) =>
     names.flatMap((name) =>
       Object.entries(identities).map(([title, identity]) => [name, title, identity] as const),

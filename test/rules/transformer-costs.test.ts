@@ -11,8 +11,8 @@ import { bertBase, textEncoder, visionTransformer, vitBase } from './transformer
 
 type Forward = ReturnType<typeof canonical>;
 
-const compiled = (model: Forward, name: string, attention: AttentionOptions = {}): Compiled =>
-  compileExplanation(model, { preset: presetNamed(name), ...(name === 'cp-lrp' ? {} : { attention }) });
+const compiled = (model: Forward, name: string, attention?: AttentionOptions): Compiled =>
+  compileExplanation(model, { preset: presetNamed(name), ...(attention && { attention }) });
 
 function costs({ stages, program }: Compiled): Costs {
   return costsOf(stages.get('specialize')!, program.graph, stages.get('relevance')!.outputs.scores!);
@@ -43,7 +43,8 @@ const expected: readonly Expected[] = [
       ['cp-lrp', '98 + 61 contractions, 1.69 × forward, floor 1.69'],
       ['transformer-attribution', '98 + 448 contractions, 5.41 × forward, floor 5.41'],
       ['rollout', '98 + 334 contractions, 4.47 × forward, floor 4.47'],
-      ['last-layer-ablation', '98 + 19 contractions, 0.93 × forward, floor 0.93'],
+      ['full', '98 + 342 contractions, 4.58 × forward, floor 4.58'],
+      ['last-layer', '98 + 15 contractions, 0.93 × forward, floor 0.93'],
     ],
   },
   {
@@ -92,6 +93,17 @@ const under = (counts: Record<string, number>, prefix: string) =>
       layer.startsWith(prefix) ? [[layer.slice(prefix.length), count]] : [],
     ),
   );
+
+describe('floors', () => {
+  it('count every pass over a layer, also where two start at one seed', () => {
+    const { layers } = costs(compiled(small, 'transformer-attribution'));
+    const head = layers.find(({ layer }) => layer === 'head')!;
+    const classes = 5;
+    // The forward; two halves by sign, forwards; of these and of the derivative one row of five, back
+    expect(head.floor! / head.forward).toBeCloseTo(1 + 2 + 2 / classes + 1 / classes, 12);
+    expect(head.total / head.forward).toBe(3);
+  });
+});
 
 describe('dead parts', () => {
   it('of a rollout: all below its first block, and below the matrix there', () => {

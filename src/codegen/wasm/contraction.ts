@@ -94,13 +94,12 @@ class ContractionCode {
     };
     const panels = [...loops.filter(isBlock), ...(full.extent > 0 ? [full] : [])];
     const collapsed = loopsOf(m, [a, ...outer, ...b.operands.map(() => none)], batch.length);
-    const still = { extent: 1, strides: loops[0]?.strides.map(() => 0) ?? full.strides.map(() => 0) };
     this.tiles = new TileCode(kernel, f, context, { terms: loopsOf(k, [a], column), alongColumns });
     const columns = product(extentsOf(panels)) * panelWidth + this.tail;
     const isNear = bytesOf(this.depth * columns) <= nearBytes;
     this.rowsOutside = columns > panelWidth && product(m) >= manyRows && isNear;
     const together = this.rowsOutside ? 1 : this.countTogether(panels);
-    this.together = { extent: 1, strides: full.strides.map(() => 0) };
+    this.together = still(full.strides.length);
     this.panels = panels;
     if (together > 1) {
       const [outside, inside] = parted(panels.at(-1)!, together);
@@ -108,7 +107,7 @@ class ContractionCode {
       this.together = inside;
     }
     this.rows = this.rowsOutside ? blockedRows(collapsed) : collapsed;
-    if (this.rows.length === 0) this.rows = [still];
+    if (this.rows.length === 0) this.rows = [still(full.strides.length)];
     this.rowsOfSplit = this.rowsOfChunk(product(m));
     this.splits = Math.ceil(this.rows[0]!.extent / this.rowsOfSplit);
     context.needScratch(bytesOf(panelWidth));

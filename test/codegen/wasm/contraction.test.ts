@@ -70,6 +70,22 @@ function tallProduct(draft: Draft): RandomProgram {
   return draft.finish(values);
 }
 
+/** A product of so many columns that rows run over several panels together: a weight or an activation, either way round. */
+function wideProduct(draft: Draft): RandomProgram {
+  const columns = draft.choose.of([512, 528, 544, 1024, 1030, 1152]);
+  const [rows, terms] = [draft.choose.of([4, 5, 7]), draft.choose.of([4, 5, 7])];
+  const turned = draft.rarely(2);
+  const shape = turned ? [columns, terms] : [terms, columns];
+  const heads = draft.rarely(3) ? [2] : [];
+  const head = heads.length > 0 ? 'h' : '';
+  const right = draft.source([...heads, ...shape], (own) =>
+    draft.rarely(2) ? draft.input(own) : draft.modified(draft.weight(own)),
+  );
+  const x = draft.input([...heads, rows, terms]);
+  const eq = `${head}mk,${head}${turned ? 'jk' : 'kj'}->${head}mj`;
+  return draft.finish(draft.epilogue(draft.add('einsum', [x, right], { eq }), true));
+}
+
 interface Geometry {
   readonly picture: number[];
   readonly window: number[];
@@ -139,6 +155,7 @@ describe('random', () => {
     ['einsums', 400, randomEinsum],
     ['convolutions', 250, randomConvolution],
     ['products of many rows', 40, tallProduct],
+    ['products of many columns', 40, wideProduct],
   ] as const)('%s', (_name, numRuns, make) => {
     const kinds = { loops: 0, contraction: 0, pad: 0 };
     forPrograms(make, numRuns, (program) => {
@@ -146,7 +163,7 @@ describe('random', () => {
       for (const { kind } of kernelsOf(program, program.batch).run) kinds[kind as keyof typeof kinds]++;
     });
     expect(kinds.contraction).toBeGreaterThan(numRuns / 8);
-    if (make !== tallProduct) expect(kinds.loops).toBeGreaterThan(numRuns / 8);
+    if (make === randomEinsum || make === randomConvolution) expect(kinds.loops).toBeGreaterThan(numRuns / 8);
   });
 });
 

@@ -21,8 +21,9 @@ function applyCase(op: ForwardOp, { attrs = {}, type }: Case, args: readonly Ten
 const dataOf = ({ operands }: Case) => operands.map(({ data }) => data);
 
 describe('routes: every output element copies one input element, or is a constant', () => {
-  it('is what the movements do, and gather', () => {
-    const routes = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'concat', 'reverse', 'gather'];
+  it('is what the movements do, gather and select', () => {
+    const movement = ['reshape', 'transpose', 'broadcast', 'slice', 'pad', 'concat', 'reverse'];
+    const routes = [...movement, 'gather', 'select'];
     expect(opsWith('routes').sort()).toEqual(routes.sort());
   });
 

@@ -22,7 +22,9 @@ const partName = (name: Name) => (name.startsWith('t.') ? `${name}_part` : `t.${
 class Cropper {
   private readonly rewriter: Rewriter;
   /** The parts that there are of each value, by their boxes. */
-  private readonly parts = new Map<Name, { readonly box: Box; readonly value: Name }[]>();
+  private readonly parts = new Map<string, Name>();
+  /** The part of each value that is computed. */
+  private readonly computed = new Map<Name, Name>();
   private readonly plans: ReadonlyMap<Name, Planned>;
 
   constructor(
@@ -46,29 +48,28 @@ class Cropper {
     return isWhole(box, this.graph.nodes.get(value)!.type.shape) ? value : partName(value);
   }
 
-  private keep(value: Name, box: Box, part: Name): Name {
-    const known = this.parts.get(value);
-    if (known === undefined) this.parts.set(value, [{ box, value: part }]);
-    else known.push({ box, value: part });
+  /** The part of a value in a box, which is zero outside of the box that was computed. */
+  private part(value: Name, box: Box, name = this.nameOf(value, box)): Name {
+    const key = `${value} ${box.join(' ')}`;
+    const part = this.parts.get(key) ?? this.addPart(value, box, name);
+    this.parts.set(key, part);
     return part;
   }
 
-  /** The part of a value in a box, which is zero outside of the box that was computed. */
-  private part(value: Name, box: Box, name = this.nameOf(value, box)): Name {
-    const known = this.parts.get(value)?.find((part) => sameBox(part.box, box));
-    if (known !== undefined) return known.value;
+  private addPart(value: Name, box: Box, name: Name): Name {
     const planned = this.plans.get(value);
     const there = planned && common(planned.box, box);
     if (there === undefined || isEmpty(there)) {
-      return this.keep(value, box, this.builder.splat(0, this.typeWithin(value, box), name));
+      return this.builder.splat(0, this.typeWithin(value, box), name);
     }
-    if (!holds(planned!.box, box))
-      return this.keep(value, box, this.padded(this.part(value, there), there, box, name));
-    const begin = box.map(([from], axis) => from - planned!.box[axis]![0]);
-    const sliced = this.builder.add('slice', [this.parts.get(value)![0]!.value], {
-      ...{ attrs: { begin }, type: this.typeWithin(value, box), name },
+    if (!holds(planned!.box, box)) return this.padded(this.part(value, there), there, box, name);
+    const whole = this.computed.get(value)!;
+    if (sameBox(planned!.box, box)) return whole;
+    return this.builder.add('slice', [whole], {
+      attrs: { begin: box.map(([from], axis) => from - planned!.box[axis]![0]) },
+      type: this.typeWithin(value, box),
+      name,
     });
-    return this.keep(value, box, sliced);
   }
 
   private padded(part: Name, from: Box, to: Box, name: Name): Name {
@@ -111,7 +112,8 @@ class Cropper {
       builder.loc = node.loc;
       builder.reserved.delete(node.name);
       const planned = this.plans.get(node.name);
-      const part = planned && this.keep(node.name, planned.box, this.compute(node, planned));
+      const part = planned && this.compute(node, planned);
+      if (part !== undefined) this.computed.set(node.name, part);
       const value = wholeReads.has(node.name) ? this.part(node.name, wholeBox(node.type.shape)) : part;
       if (value !== undefined) rewriter.replace(node.name, value);
       else if (node.op === 'input') builder.copy(node);
