@@ -20,6 +20,8 @@ import { labels, type Sentence } from './write.js';
 const rounds: readonly Round[] = [
   { epochs: 16, peakRate: 0.002, startsCalm: true },
   { epochs: 10, peakRate: 0.0015, startsCalm: false },
+  { epochs: 10, peakRate: 0.0015, startsCalm: false },
+  { epochs: 10, peakRate: 0.001, startsCalm: false },
 ];
 const stepsPerEpoch = 128;
 const batchSize = 32;
