@@ -6,7 +6,7 @@ import type { Name, Node } from '../ir/graph.js';
 import { type NumberArray, sizeOf, type TensorData } from '../ir/tensor.js';
 import { batchMultiple, bindShape, type Dtype, elementCount, printShape } from '../ir/type.js';
 
-export type InputValue = tf.Tensor | Float32Array | readonly number[];
+export type InputValue = tf.Tensor | Float32Array | Int32Array | readonly number[];
 
 /** One input, or several by name. */
 export type Inputs = InputValue | Readonly<Record<string, InputValue>>;

@@ -13,7 +13,7 @@ import {
 } from './program.js';
 
 /** Numbers, row-major, batch first. */
-export type InputValue = Float32Array | readonly number[];
+export type InputValue = Float32Array | Int32Array | readonly number[];
 
 /** What is explained, and how. */
 export interface ExplainOptions {
