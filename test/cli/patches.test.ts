@@ -347,9 +347,7 @@ describe('other commands', () => {
     expect(dumped.code).toBe(0);
     expect(dumped.out.length).toBeLessThan(whole.out.length);
     const { out } = await relc('inspect', vit, '-r', 'attention-rollout', '--query', 'mean');
-    expect(out).toContain(
-      'tokens: 17, of which 0 is special, and 16 are patches, 4 × 4; 2 blocks of attention',
-    );
+    expect(out).toContain('tokens: 17, number 0 special, and 16 are patches, 4 × 4; 2 blocks of attention');
   });
 
   it('rules in a file may be an attention method', async () => {

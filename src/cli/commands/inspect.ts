@@ -92,9 +92,7 @@ function tokenLines(graph: Graph): string[] {
   const { count, special, grid } = tokenLayout(graph, first);
   const parts = [
     `tokens: ${count}`,
-    ...(special.length === 0
-      ? []
-      : [`of which ${special.join(', ')} ${special.length === 1 ? 'is' : 'are'} special`]),
+    ...(special.length === 0 ? [] : [`number ${special.join(', ')} special`]),
     ...(grid === undefined ? [] : [`and ${count - special.length} are patches`, grid.join(' × ')]),
   ];
   const blocks = matrices.at(-1)!.block + 1;
