@@ -5,14 +5,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { dialect, encodeSafetensors, parse, parseManifest, stageNames } from '../../src/index.js';
 import { tensor } from '../../src/ir/tensor.js';
 import { relc, scratch, writeModel, writePicture } from './support.js';
-import { writeVit } from './vit.js';
 
 const folder = scratch();
 const commands = ['explain', 'check', 'compile', 'dump', 'inspect', 'rules'];
-let [model, _vit] = ['', ''];
+let model = '';
 
 beforeAll(async () => {
-  _vit = writeVit(join(folder, 'vit'));
   model = await writeModel(join(folder, 'model'));
   writePicture(join(folder, 'picture.png'), 6);
 });
