@@ -3,6 +3,7 @@ import { numbersOf } from '../dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../graph.js';
 import type { AttentionMatrix } from './attention.js';
 import { type Factor, factorAfter, factorBefore, isWhole, mergedPair } from './axes.js';
+import { coneOf } from './constants.js';
 
 /** The tokens of a transformer. */
 export interface TokenLayout {
@@ -114,7 +115,8 @@ export function readoutOf(
   const extent = nodeOf(graph, matrix).type.shape[query] as number;
   const along = new Map<Name, Along>([[matrix, { axis: query, extent, inner: 1, from: 0 }]]);
   const readouts: Readout[] = [];
-  for (const node of graph.nodes.values()) {
+  // What other outputs read is not asked for
+  for (const node of coneOf(graph.nodes, scores).values()) {
     for (const [slot, arg] of node.args.entries()) {
       const own = along.get(arg);
       if (own === undefined || along.has(node.name)) continue;

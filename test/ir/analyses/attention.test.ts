@@ -121,6 +121,11 @@ describe('readoutOf', () => {
     ['none that is known: the largest', ['%y = reduce_max(%m) {axes=[1]} : f32[N,4]'], undefined],
     ['every second', ['%y = slice(%m) {begin=[0, 0, 0], stride=[1, 2, 1]} : f32[N,3,4]'], undefined],
     [
+      'the first, where another output reads the mean',
+      ['%other = mean(%m) {axes=[1]} : f32[N,4]', '%y = slice(%m) {begin=[0, 0, 0]} : f32[N,1,4]'],
+      { kind: 'mean', from: 0, to: 1 },
+    ],
+    [
       'two in two ways',
       [
         '%a = slice(%m) {begin=[0, 0, 0]} : f32[N,1,4]',
