@@ -8,7 +8,7 @@ import { activeValues, type Graph, type Name, nodeOf, resolveAlias } from '../ir
 import { nearNames } from '../ir/near-names.js';
 import type { Weights } from '../ir/tensor.js';
 import { printShape, printType } from '../ir/type.js';
-import type { Flow } from './account.js';
+import type { Flow, Position } from './account.js';
 import { type AttentionResult, addAttention } from './attention/attention.js';
 import type { AttentionMethod, AttentionOptions } from './attention/method.js';
 import type { Composite } from './composite.js';
@@ -18,7 +18,7 @@ import { type Preset, prefixes, type Seed } from './preset.js';
 import { type ChosenRule, type RelevanceResult, relevance } from './relevance.js';
 import { boundedParams } from './resolve.js';
 import { type RuleTable, ruleTable } from './rules.js';
-import { addSeed } from './seed.js';
+import { addDerivative, addSeed } from './seed.js';
 
 export interface ExplanationRequest {
   readonly preset: Preset;
@@ -167,7 +167,9 @@ interface Start {
   readonly graph: Graph;
   readonly request: ExplanationRequest;
   /** The scores that are explained, and R there. */
-  readonly seed: { readonly value: Name; readonly relevance: Name };
+  readonly seed: Position;
+  /** The same scores, and what the derivative of what is explained starts as there. */
+  readonly slope: Position;
   readonly inputs: ReadonlyMap<string, Name>;
   /** What flows back from the scores to some values. */
   flow(prefix: string, composite: Composite, wrt: readonly Name[]): RelevanceResult;
@@ -193,19 +195,19 @@ export function explain(graph: Graph, dialect: Dialect, request: ExplanationRequ
   builder.scope = 't.';
   const { quantity } = preset;
   const name = builder.fresh(`${prefixes[quantity]}${z}`);
-  // Both passes of an attention method start at one seed, which a contrast gives a sign
-  const seedQuantity = preset.attention === undefined ? quantity : 'gradient';
-  const { relevance: start, ...told } = addSeed(k, z, {
-    ...{ seed: request.seed ?? preset.seed, quantity: seedQuantity, name },
-  });
+  const kind = request.seed ?? preset.seed;
+  const { relevance: start, ...told } = addSeed(k, z, { seed: kind, quantity, name });
   const seed = { value: z, relevance: start };
+  const slope =
+    preset.attention === undefined ? seed : { value: z, relevance: addDerivative(k, z, kind, start) };
   const flow: Start['flow'] = (prefix, composite, wrt) =>
     relevance(builder, {
       paramsFor: (line, node) => boundedParams(line, node, known),
       inputs: [...inputs.values()],
-      ...{ prefix, composite, wrt, seed, rules },
+      seed: prefix === prefixes.gradient ? slope : seed,
+      ...{ prefix, composite, wrt, rules },
     });
-  const from = { k, graph: forward, request, seed, inputs, flow };
+  const from = { k, graph: forward, request, seed, slope, inputs, flow };
   const { outputs, ...added } =
     preset.attention === undefined
       ? explainValues(from, output, notes)
@@ -254,7 +256,10 @@ function explainValues(
 }
 
 /** Relevance of tokens, by an attention method. @throws RelcError RELC3004, RELC3005 */
-function explainTokens({ k, graph, request, seed, inputs, flow }: Start, method: AttentionMethod): Added {
+function explainTokens(
+  { k, graph, request, seed, slope, inputs, flow }: Start,
+  method: AttentionMethod,
+): Added {
   const { preset, attention: options = {}, relevanceOf, layer } = request;
   if (layer !== undefined) throw layerIsForGradCam(preset);
   const [input] = inputs.keys();
@@ -274,7 +279,7 @@ function explainTokens({ k, graph, request, seed, inputs, flow }: Start, method:
   }
   const told = added.flow && {
     quantity: preset.quantity,
-    seed,
+    seed: preset.quantity === 'gradient' ? slope : seed,
     explained: reachedMatrices(added, added.flow),
   };
   return {

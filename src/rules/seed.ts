@@ -2,7 +2,7 @@
 import type { Arithmetic } from '../ir/arithmetic.js';
 import type { Name } from '../ir/graph.js';
 import { elementCount, isBatched } from '../ir/type.js';
-import type { Preset, Seed } from './presets.js';
+import { type Preset, prefixes, type Seed } from './preset.js';
 
 /** The input that names the class to explain, an i32 for each sample; −1 asks for the arg-max. */
 export const targetInput = 'seed.target';
@@ -110,4 +110,27 @@ export function addSeed(
   if (seed !== 'contrast') return shaped({ logit: atTarget, one: hot, outputs: flat }[seed]);
   const against = seeds.against(hot);
   return { ...shaped(seeds.contrast(hot, against, quantity)), against };
+}
+
+/**
+ * Where the derivative starts of what a seed explains, [N, …] as the scores z: 1 at the target, 1 and −1 at the classes of
+ * a contrast, 1 at all scores; and what is given as relevance itself.
+ * @param relevance  R at z, of the same seed
+ */
+export function addDerivative(k: Arithmetic, z: Name, seed: Seed, relevance: Name): Name {
+  const { builder } = k;
+  const type = builder.typeOf(z);
+  const name = builder.fresh(`${prefixes.gradient}${z}`);
+  const shaped = (start: Name) => builder.add('reshape', [start], { name, type });
+  switch (seed) {
+    case 'one':
+    case 'tensor':
+      return relevance;
+    case 'logit':
+      return shaped('seed.hot');
+    case 'contrast':
+      return shaped('seed.contrast');
+    case 'outputs':
+      return builder.splat(1, type, name);
+  }
 }

@@ -6,8 +6,8 @@ import { evaluate } from '../../src/ir/evaluate.js';
 import type { Graph, Name } from '../../src/ir/graph.js';
 import { type TensorData, tensor } from '../../src/ir/tensor.js';
 import type { AttentionMethod, AttentionOptions } from '../../src/rules/attention/method.js';
-import { presetNamed } from '../../src/rules/presets.js';
-import { targetInput } from '../../src/rules/seed.js';
+import { presetNamed, type Seed } from '../../src/rules/presets.js';
+import { againstInput, targetInput } from '../../src/rules/seed.js';
 import { attentionMethods } from '../presets.js';
 import { GoldenGraph, golden } from './golden.js';
 import { dialect, lower, refusal, relativeError, total } from './support.js';
@@ -140,6 +140,56 @@ describe('rows of one block', () => {
       ...['relevance.x', 'relevance.block1', 'relevance.block2'],
     ]);
     for (const block of [1, 2]) expectRow(found[`relevance.block${block}`]!, weightsOf(method, block)[0]!);
+  });
+});
+
+describe('seeds', () => {
+  const { preset, classes } = { preset: presetNamed('transformer-attribution'), classes: [3, 5] as const };
+  const against = tensor([1], [classes[1]], 'i32');
+  const seeded = (seed: Seed) => compileExplanation(forward, { preset, seed });
+  const given = { ...inputs, [againstInput]: against };
+
+  /** Relevance and derivative of the last matrix, by seed and class. */
+  function flowsOf(seed: Seed, target: number): [relevance: TensorData, gradient: TensorData] {
+    const last = matrices.at(-1)!;
+    const outputs = { r: `r.${last}`, g: `g.${last}` };
+    const graph = lower({ ...seeded(seed).stages.get('relevance')!, outputs });
+    const all = { ...given, [targetInput]: tensor([1], [target], 'i32') };
+    const found = evaluate(graph, dialect, all, forward.program.weights);
+    return [found.r!, found.g!];
+  }
+
+  const minus = (a: TensorData, b: TensorData) => Array.from(a.data, (value, i) => value - b.data[i]!);
+
+  it('of a contrast: the derivative of the difference, and relevance in units of the scores', () => {
+    const [[, own], [, other]] = classes.map((target) => flowsOf('one', target)) as [
+      [TensorData, TensorData],
+      [TensorData, TensorData],
+    ];
+    const [relevanceOf, gradientOf] = flowsOf('contrast', classes[0]);
+    expect(relativeError(gradientOf.data, minus(own, other))).toBeLessThan(1e-10);
+    expect(Math.max(...Array.from(relevanceOf.data, Math.abs))).toBeGreaterThan(1e-4);
+    const { program } = seeded('contrast');
+    const { start, 'relevance.x': row } = evaluate(program.graph, dialect, given, program.weights);
+    const scores = evaluate(program.graph, dialect, given, program.weights).scores!.data;
+    expect(start!.data[0]).toBeCloseTo(scores[classes[0]]! - scores[classes[1]]!, 10);
+    expect(total(row!.data.slice(1))).toBeGreaterThan(1e-4);
+  });
+
+  it('of the logit: the derivative as it is, whatever the sign of the score', () => {
+    const [[one, slope], [scaled, same]] = (['one', 'logit'] as const).map((seed) => flowsOf(seed, 3)) as [
+      [TensorData, TensorData],
+      [TensorData, TensorData],
+    ];
+    expect(relativeError(same.data, slope.data)).toBeLessThan(1e-12);
+    const score = evaluate(seeded('logit').program.graph, dialect, given, seeded('logit').program.weights);
+    const logit = score.logit!.data[0]!;
+    expect(
+      relativeError(
+        scaled.data,
+        Array.from(one.data, (value) => value * logit),
+      ),
+    ).toBeLessThan(1e-6);
   });
 });
 
