@@ -1,9 +1,8 @@
 // The explainer: a compiled program that runs in process, on an engine that it is given.
 import { expectInRange } from '../codegen/wasm/runtime/checks.js';
 import { type Explanation, explanationOf } from '../codegen/wasm/runtime/explanation.js';
-import { attentionMatrices } from '../ir/analyses/attention.js';
 import type { Interval } from '../ir/analyses/interval.js';
-import { type TokenLayout, tokenLayout } from '../ir/analyses/tokens.js';
+import { type TokenLayout, tokensOf } from '../ir/analyses/tokens.js';
 import type { Dialect } from '../ir/dialect.js';
 import type { PacedOptions } from '../ir/evaluate.js';
 import { type Graph, type Name, type Node, nodesWithOp } from '../ir/graph.js';
@@ -47,6 +46,8 @@ export class Explainer {
   readonly stages: ReadonlyMap<StageName, Stage>;
   /** What to know: a softmax taken off for the seed, inputs that no relevance reaches. */
   readonly notes: readonly string[];
+  /** What the axis stands for that attention runs along; undefined where the model has no attention. */
+  readonly tokens: TokenLayout | undefined;
 
   /** Use {@link compile}. */
   constructor(
@@ -56,6 +57,7 @@ export class Explainer {
     private readonly engines: EnginePool,
   ) {
     this.notes = compiled.notes;
+    this.tokens = tokensOf(compiled.stages.get('canonicalize')!);
     this.stages = new Map(
       [...compiled.stages].map(([name, graph]) => [
         name,
@@ -82,13 +84,6 @@ export class Explainer {
   /** The graph inputs to explain, in order. */
   get inputs(): readonly Node[] {
     return nodesWithOp(this.compiled.program.graph, 'input').filter((node) => !isSeedInput(node.name));
-  }
-
-  /** What the axis stands for that attention runs along; undefined where the model has no attention. */
-  get tokens(): TokenLayout | undefined {
-    const graph = this.compiled.stages.get('canonicalize')!;
-    const [first] = attentionMatrices(graph);
-    return first && tokenLayout(graph, first);
   }
 
   /** Scores a sample of the explained output has. */

@@ -21,7 +21,7 @@ export const emptyBox = (shape: Shape): Box => shape.map(() => [0, 0]);
 
 export const isEmpty = (box: Box): boolean => box.some(([begin, end]) => begin >= end);
 
-export const sameRange = (a: Range, b: Range): boolean => a[0] === b[0] && a[1] === b[1];
+const sameRange = (a: Range, b: Range): boolean => a[0] === b[0] && a[1] === b[1];
 
 export const sameBox = (a: Box, b: Box): boolean => a.every((range, axis) => sameRange(range, b[axis]!));
 

@@ -1,5 +1,5 @@
 // What tests of the command share: a terminal that listens, a small model on disk, files made for one test.
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -85,4 +85,9 @@ export async function writeModel(folder: string, inputShape: (number | null)[] =
   const manifest = { size: [6, 6], scale: [1 / 255, 0], labels, rules: 'epsilon' };
   writeFileSync(join(folder, 'relc.json'), JSON.stringify(manifest));
   return join(folder, 'model.json');
+}
+
+/** When files of the working folder were last written, by name: what a command leaves alone stays as it was. */
+export function writtenHere(...names: readonly string[]): Record<string, number | undefined> {
+  return Object.fromEntries(names.map((name) => [name, statSync(name, { throwIfNoEntry: false })?.mtimeMs]));
 }

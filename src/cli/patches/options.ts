@@ -4,8 +4,7 @@ import type { Explainer } from '../../api/explainer.js';
 import { canonical } from '../../api/pipeline.js';
 import { patchTokens, type UpsampleMode, upsampleModes } from '../../api/token-heatmap.js';
 import type { Manifest } from '../../codegen/manifest.js';
-import { attentionMatrices } from '../../ir/analyses/attention.js';
-import { type TokenLayout, tokenLayout } from '../../ir/analyses/tokens.js';
+import { type TokenLayout, tokensOf } from '../../ir/analyses/tokens.js';
 import { RelcError } from '../../ir/error.js';
 import type { Program } from '../../ir/passes/pass.js';
 import { stated } from '../../ir/stated.js';
@@ -137,9 +136,9 @@ export function atPatch(
   if (patch === undefined) return asked;
   if (given.text('query') !== undefined) throw wrong('--flow and --query both name the row that is read');
   const { graph } = canonical(program).program;
-  const [first] = attentionMatrices(graph);
+  const tokens = tokensOf(graph);
   // A model without attention is refused by its rules
-  if (first === undefined) return asked;
-  const query = tokenAt(patch, layoutWith(tokenLayout(graph, first), drawing));
+  if (tokens === undefined) return asked;
+  const query = tokenAt(patch, layoutWith(tokens, drawing));
   return asked.map((options) => ({ ...options, attention: { ...options.attention, query } }));
 }

@@ -148,7 +148,7 @@ export class Group implements Pending {
 }
 
 /** A kernel with only the operands that its expressions read, and the values that its stores are made of. */
-export function pruned(kernel: LoopKernel): LoopKernel {
+function pruned(kernel: LoopKernel): LoopKernel {
   const values = [
     ...kernel.stores.map(({ value }) => value),
     ...(kernel.reduction ? [kernel.reduction.body] : []),

@@ -7,7 +7,7 @@ import { bindDim, type Shape } from '../type.js';
 type Values = Pick<Graph, 'nodes'>;
 
 /** Axes of a reshape's operand that together become axes of its result. */
-export interface ReshapeGroup {
+interface ReshapeGroup {
   readonly from: readonly number[];
   readonly to: readonly number[];
 }
@@ -102,13 +102,13 @@ function axisAfterGather(values: Values, node: Node, slot: number, axis: number)
 }
 
 /** Where an axis of a result lies in one of its operands. */
-export interface Source {
+interface Source {
   readonly value: Name;
   readonly axis: number;
 }
 
 /** The operands along whose axis an axis of the result lies whole. */
-export function axisBefore(values: Values, node: Node, axis: number): Source[] {
+function axisBefore(values: Values, node: Node, axis: number): Source[] {
   return node.args.flatMap((value, slot) => {
     const own = nodeOf(values, value).type.shape;
     const from = [...own.keys()].find((candidate) => axisAfter(values, node, slot, candidate) === axis);

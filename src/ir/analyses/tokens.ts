@@ -1,7 +1,7 @@
 // Tokens: what the axis that attention runs along stands for, and how the scores are read from it.
 import { numbersOf } from '../dialect.js';
 import { activeValues, type Graph, type Name, type Node, nodeOf } from '../graph.js';
-import type { AttentionMatrix } from './attention.js';
+import { type AttentionMatrix, attentionMatrices } from './attention.js';
 import { type Factor, factorAfter, factorBefore, isWhole, mergedPair } from './axes.js';
 import { coneOf } from './constants.js';
 
@@ -56,6 +56,12 @@ export function tokenLayout(graph: Graph, { matrix, query }: AttentionMatrix): T
   const { special, grid } = finder;
   const isWhole = grid !== undefined && grid[0] * grid[1] + special.length === count;
   return { count, special, ...(isWhole ? { grid } : {}) };
+}
+
+/** The tokens of a forward graph; undefined where it has no attention. */
+export function tokensOf(graph: Graph): TokenLayout | undefined {
+  const [first] = attentionMatrices(graph);
+  return first && tokenLayout(graph, first);
 }
 
 /** Which tokens the scores are read from: a mean over some, where one is picked over that one; or each has its own. */

@@ -19,7 +19,7 @@ import { like, pullBack, type Reference } from './reference.js';
 type Values = Pick<Graph, 'nodes'>;
 
 /** The factors that depend on an input. */
-export function activeFactors(graph: Values, { args }: Node): readonly number[] {
+function activeFactors(graph: Values, { args }: Node): readonly number[] {
   return [0, 1].filter((slot) => isActive(graph, args[slot]!));
 }
 
@@ -54,7 +54,7 @@ function weightOf(graph: Values, factor: Name): number {
 }
 
 /** What part of R each factor receives: all where it is weighed by the other, equal parts where neither weighs more. */
-export function signalShares(graph: Values, node: Node): ReadonlyMap<number, number> {
+function signalShares(graph: Values, node: Node): ReadonlyMap<number, number> {
   const active = activeFactors(graph, node);
   const weights = active.map((slot) => weightOf(graph, node.args[slot]!));
   const lowest = Math.min(...weights);

@@ -2,6 +2,7 @@
 import type { Name, Node } from '../../ir/graph.js';
 import { alongRows, atNormal, normalizedRows, rowMean, subtractsMean } from '../../ir/ops/normalization.js';
 import { type Leak, type Loss, leak } from '../leaks.js';
+import { sumAlongAxis } from './softmax.js';
 
 const isNormalization = ({ op }: Node) => op === 'layer_norm' || op === 'rms_norm';
 const isSoftmax = ({ op }: Node) => op === 'softmax' || op === 'log_softmax';
@@ -26,13 +27,6 @@ function lossesOfNormalization(loss: Loss): readonly Leak[] {
   return [divided, leak('biases', () => k.mul(relevance, alongRows(k, offset, relevance)))];
 }
 
-/** Σ p ⊙ x along the axis of a softmax, at every element. */
-function expectation({ builder, k, node }: Loss, p: Name): Name {
-  const [x] = node.args as [Name];
-  const axes = [node.attrs.axis as number];
-  return k.spreadBack(k.sum(k.mul(p, x), axes), axes, builder.typeOf(x));
-}
-
 /** Of G ⊙ p the operand receives G ⊙ p ⊙ (x − Σ p x); of G ⊙ (x − ln Σ eˣ) it receives G ⊙ (x − Σ p x). */
 function lossesOfSoftmax(loss: Loss): readonly Leak[] {
   const { k, node, relevance } = loss;
@@ -40,7 +34,7 @@ function lossesOfSoftmax(loss: Loss): readonly Leak[] {
   return [
     leak('non-linearities', () => {
       const p = node.op === 'softmax' ? node.name : k.unary('exp', node.name);
-      const apart = k.sub(x, expectation(loss, p));
+      const apart = k.sub(x, sumAlongAxis(loss, k.mul(p, x)));
       if (node.op === 'log_softmax') return k.mul(relevance, k.sub(node.name, apart));
       return k.mul(k.mul(relevance, p), k.sub(k.constant(1, p), apart));
     }),

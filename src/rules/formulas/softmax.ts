@@ -13,7 +13,7 @@ export function sumAlongAxis({ builder, k, node }: Application, x: Name): Name {
 }
 
 /** `value` where the score x stands for something, 0 where it is masked: at or below `masked`, or not a number. */
-export function unlessMasked({ builder, k, node, attrs }: Application, value: Name): Name {
+function unlessMasked({ builder, k, node, attrs }: Application, value: Name): Name {
   const [x] = node.args as [Name];
   const counts = k.binary('greater', x, k.constant(numberOf(attrs, 'masked'), x));
   return builder.add('select', [counts, value, k.constant(0, value)]);

@@ -30,7 +30,7 @@ export function deviationNamed(named: string): Deviation | undefined {
 const noSquares = 'the root is not of a mean of squares of one value plus a constant number';
 
 /** What W + ε is of; a sentence where W is neither a variance nor a mean of squares. */
-export function deviationOf(squares: Polynomial): Deviation | string {
+function deviationOf(squares: Polynomial): Deviation | string {
   const weight = factorOf(squares, `${meanSquareSymbol}^1`);
   const about = factorOf(squares, `${rowMeanSymbol}^2`);
   const epsilon = factorOf(squares, '');
@@ -59,7 +59,7 @@ function meanOf(p: Polynomial): Polynomial | undefined {
   return sum;
 }
 
-export const isReduction = ({ op }: Node) => op === 'mean' || op === 'sum';
+const isReduction = ({ op }: Node) => op === 'mean' || op === 'sum';
 
 /** The power of 1/√w that a root of w is; undefined of other nodes. */
 export function rootPower(values: Values, { op, args }: Node): number | undefined {
