@@ -168,7 +168,12 @@ describe('integer inputs', () => {
   });
 
   it('of a derivative its length: its sum says nothing', () => {
-    const graph = graphOf([...lookups.slice(0, 2), '%y = gather(%e, %t) {axis=0} : f32[N,2,3]']);
+    const graph = graphOf([
+      ...lookups.slice(0, 2),
+      '%g = gather(%e, %t) {axis=0} : f32[N,2,3]',
+      '%w = constant() {value=[3, -4, 0]} : f32[3,1]',
+      '%y = einsum(%g, %w) {eq="nti,ij->ntj"} : f32[N,2,1]',
+    ]);
     const inputs = { t: tensor([1, 2], [4, 0], 'i32'), [targetInput]: tensor([1], [1], 'i32') };
     const table = exact([5, 3], [...Array(15).keys()]);
     const tables = new Map([['e', table]]);
@@ -176,9 +181,9 @@ describe('integer inputs', () => {
       const { graph: whole } = explain(graph, dialect, { preset: presetNamed(name) });
       return [...evaluate(lower(whole), dialect, inputs, tables)['relevance.t']!.data];
     };
-    // One of six scores is explained, the second: row 4, column 1 of the table
-    expect(resultOf('gradient')).toEqual([1, 0]);
-    expect(resultOf('gradient-times-input')).toEqual([13, 0]);
+    // The second score is that of the second token, row 0 of the table: 3 · 0 − 4 · 1, with the derivative (3, −4, 0)
+    expect(resultOf('gradient')).toEqual([0, 5]);
+    expect(resultOf('gradient-times-input')).toEqual([0, -4]);
   });
 
   it('an integer picture where it becomes floating point', () => {
